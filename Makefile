@@ -1,0 +1,34 @@
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo test check format bench clean
+.DELETE_ON_ERROR:
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,figures,dev]'
+	touch $@
+
+demo: $(STAMP)  ## Train on the example photographs, watch a folder, drop pictures in, ask with one
+	$(BIN)/python examples/demo.py
+
+test: $(STAMP)  ## Every test
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## Format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## Speed and memory against limits and against the article's way
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove what the targets made
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,117 @@
+"""Whole processes, measured by the operating system's own accounting."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished process: wall time in seconds, peak resident memory in bytes, its output."""
+
+    seconds: float
+    peak_bytes: int
+    output: str
+
+
+def run(*command: str | Path, home: Path | None = None) -> Run:
+    """Run a command to its end; raises CalledProcessError if it fails."""
+    environment = dict(os.environ) | ({"LOOKALIKE_HOME": str(home)} if home else {})
+    started = time.monotonic()
+    with subprocess.Popen(
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        text=True,
+    ) as process:
+        output = process.stdout.read() if process.stdout else ""
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.monotonic() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    kilobytes = usage.ru_maxrss if sys.platform != "darwin" else usage.ru_maxrss // 1024
+    return Run(seconds, kilobytes * 1024, output)
+
+
+def ours(name: str) -> tuple[str, str, str]:
+    """The command line that starts one of our commands with this interpreter."""
+    return sys.executable, "-m", name
+
+
+def repeat(
+    times: int, measured: Callable[[], Run], before: Callable[[], None] | None = None
+) -> Run:
+    """The median of several runs: of the seconds, and of the peaks."""
+    runs = []
+    for _ in range(times):
+        if before:
+            before()
+        runs.append(measured())
+    return Run(
+        statistics.median(one.seconds for one in runs),
+        int(statistics.median(one.peak_bytes for one in runs)),
+        runs[-1].output,
+    )
+
+
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A Markdown table on standard output."""
+    cells = [list(map(str, row)) for row in (header, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    lines = [
+        "| " + " | ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    print(f"\n### {title}\n", *lines, sep="\n", flush=True)
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    names = ("ai-edge-litert", "numpy", "pillow", "qdrant-edge-py", "tensorflow")
+    libraries = ", ".join(f"{name} {version(name)}" for name in names)
+    return (
+        f"{len(os.sched_getaffinity(0))} processors, {platform.machine()}, "
+        f"Python {platform.python_version()}, {libraries}"
+    )
+
+
+def mosaics(folder: Path, count: int, tiles: int, photos: Sequence[Path]) -> list[Path]:
+    """`count` different JPEGs of `tiles` x `tiles` photographs each: real detail at any size.
+
+    Photographs are scaled to 128 pixels. A file that is there already is kept.
+    """
+    import numpy as np
+
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = [Image.open(path).convert("RGB").resize((128, 128)) for path in photos]
+    random = np.random.default_rng(0)
+    paths = []
+    for number in range(count):
+        path = folder / f"{number % 100:02d}" / f"{number:06d}.jpg"
+        paths.append(path)
+        chosen = random.integers(len(sources), size=(tiles, tiles))
+        shift = random.integers(128, size=2)
+        if path.exists():
+            continue
+        path.parent.mkdir(exist_ok=True)
+        mosaic = Image.new("RGB", (128 * tiles, 128 * tiles))
+        for row, line in enumerate(chosen):
+            for column, source in enumerate(line):
+                mosaic.paste(sources[source], (128 * column, 128 * row))
+        rolled = np.roll(np.asarray(mosaic), shift, axis=(0, 1))
+        Image.fromarray(rolled).save(path, quality=85)
+    return paths

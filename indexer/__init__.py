@@ -1,0 +1,1 @@
+"""Watches folders, encodes pictures, keeps the store true to the disk."""

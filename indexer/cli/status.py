@@ -1,0 +1,75 @@
+"""`indexer status`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from indexer.cli.console import DebugOption, HomeOption, reported_errors
+from shared.report import one_line
+
+SHOWN = 20
+"""Refused files shown to people; `--json` has all."""
+
+
+def status(
+    home: HomeOption = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show images, clusters, backlog, refused files and why, encoder and disk use."""
+    with reported_errors(debug):
+        from indexer.status import gather
+        from shared.errors import LookalikeError
+        from shared.settings import load_settings
+
+        settings = load_settings({"home": home})
+        if not settings.home.exists():
+            raise LookalikeError(
+                f"home {settings.home} does not exist: run `indexer train DIR` first"
+            )
+        found = gather(settings)
+        if json_:
+            import json
+
+            typer.echo(json.dumps(found))
+        else:
+            _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    encoder, disk = found["encoder"], found["disk_bytes"]
+    _line("state", found["state"] + (f" (process {found['pid']})" if found["pid"] else ""))
+    _line("images", f"{found['images']:,} indexed, {found['backlog']:,} to do")
+    if encoder:
+        how = f", k by {encoder['chosen_by']}" if encoder["chosen_by"] else ""
+        _line("encoder", f"{encoder['id']} ({encoder['kind']})")
+        _line("clusters", f"{encoder['k']} in {encoder['generation']}{how}")
+        for label, size in found["clusters"].items():
+            share = size / max(1, found["images"])
+            _line("", f"{label:>8} {size:>8,} {'█' * round(share * 40)}")
+    else:
+        _line("encoder", "none yet: run `indexer train DIR`")
+    if found["next"]:
+        _line("next", f"{found['next']['id']}: {found['next']['images']:,} images so far")
+    for root in found["roots"]:
+        _line("folder", f"{root['root']}: {root['indexed']:,} indexed, {root['refused']:,} refused")
+        if root["suspended"]:
+            _line(
+                "",
+                f"{root['suspended']:,} deletions suspended: `--accept-deletions` carries them out",
+            )
+        if root["problem"]:
+            _line("", root["problem"])
+    _line("disk", ", ".join(f"{name} {size / 2**20:,.1f} MiB" for name, size in disk.items()))
+    refused = found["refused"]
+    _line("refused", f"{len(refused):,}")
+    for file in refused[:SHOWN]:
+        _line("", f"{file['path']}: {file['reason']}")
+    if len(refused) > SHOWN:
+        _line("", f"... and {len(refused) - SHOWN:,} more, see --json")
+
+
+def _line(name: str, text: str) -> None:
+    typer.echo(one_line(f"{name:<9} {text}"))

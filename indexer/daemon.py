@@ -1,0 +1,213 @@
+"""`indexer watch`: the loop that keeps the store true to the folders until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import time
+from collections.abc import Callable
+
+from indexer.hints import Hints
+from indexer.indexing import Indexing
+from indexer.roots import Root
+from indexer.settling import look
+from indexer.watch import Watcher
+from shared.errors import DiskFull, StoreError
+
+_log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+"""Longest sleep: how late a request through the journal or a replaced root is noticed."""
+SLICE_SECONDS = 2.0
+"""Longest stretch of indexing before the loop looks at hints and requests again."""
+BURST = 1000
+"""Hints in one tick beyond which the events are not trusted to be complete."""
+LISTING_SHARE = 0.1
+"""Events may not make the loop spend more than this share of its time on listing a root."""
+BLIND_RESCAN_SECONDS = 10.0
+"""How often a root is listed whose events do not arrive."""
+MAX_BACK_OFF_SECONDS = 60.0
+
+
+class Daemon:
+    """Watches every remembered root of an `Indexing` until `stop()`."""
+
+    def __init__(self, indexing: Indexing, hints: Hints, stop: Callable[[], bool]) -> None:
+        self._indexing, self._hints, self._stop = indexing, hints, stop
+        self._watcher = Watcher(hints)
+        self._due: dict[str, float] = {}
+        self._last_listing: dict[str, tuple[float, float]] = {}
+        self._blind: set[str] = set()
+        self._failures = 0
+        self._trouble: tuple[str, float] | None = None
+        self._said: tuple[str, int, int] = ("", 0, 0)
+        self._said_at = 0.0
+        self._untidy = 0
+
+    def run(self) -> None:
+        """Loop until told to stop. Raises `JournalError`, `ModelError`; waits out the rest."""
+        try:
+            while not self._stop():
+                started = time.monotonic()
+                busy = self._tick()
+                self._say()
+                if not busy and not self._stop():
+                    self._hints.wait(self._sleep_seconds())
+                # Whoever was stopped for long may have lost events.
+                if time.monotonic() - started > SLICE_SECONDS + 5 * TICK_SECONDS and not busy:
+                    self._watcher.lost_events()
+        finally:
+            self._watcher.stop()
+
+    def _tick(self) -> bool:
+        """One round; whether there may be more to do at once."""
+        try:
+            roots = self._requests()
+            self._tend(roots)
+            self._take_hints(roots)
+            if self._trouble and time.monotonic() < self._trouble[1]:
+                return False
+            if self._indexing.targets.are_stale:
+                _log.info("the models changed: opening them anew")
+                self._indexing.open_targets()
+            self._list_due(roots)
+            self._indexing.settle()
+            worked = self._work()
+            self._finish(worked)
+        except DiskFull as error:
+            self._wait_out(f"paused: disk full: {error}", 5 * TICK_SECONDS)
+            return False
+        except StoreError as error:
+            self._failures += 1
+            back_off = min(MAX_BACK_OFF_SECONDS, 2.0**self._failures) * random.uniform(0.5, 1)  # noqa: S311
+            self._wait_out(f"degraded: {error}", back_off)
+            return False
+        self._failures, self._trouble = 0, None
+        return bool(worked)
+
+    def _wait_out(self, state: str, seconds: float) -> None:
+        if not self._trouble or self._trouble[0] != state:
+            _log.warning("%s", state)
+        self._trouble = state, time.monotonic() + seconds
+
+    def _requests(self) -> dict[str, Root]:
+        """The roots, after what the user asked of them through the journal was done."""
+        roots = {root.id: root for root in self._indexing.home.roots.all()}
+        for root in list(roots.values()):
+            if root.forgotten:
+                _log.info("forgetting %s", root.id)
+                self._watcher.forget(root.id)
+                self._indexing.forget(root)
+                del roots[root.id]
+            elif root.accept:
+                self._due[root.id] = 0
+        return roots
+
+    def _tend(self, roots: dict[str, Root]) -> None:
+        for root in roots.values():
+            if self._watcher.tend(root.id, root.folder):
+                self._blind.discard(root.id)
+            elif root.id not in self._blind:
+                self._blind.add(root.id)
+                self._due.setdefault(root.id, 0)
+
+    def _take_hints(self, roots: dict[str, Root]) -> None:
+        paths, listings = self._hints.take()
+        if len(paths) > BURST:
+            listings |= {root for root, _ in paths}
+        for root in listings:
+            self._due[root] = min(self._due.get(root, 0), self._earliest_listing(root))
+        choosers = {key: self._indexing.home.chooser(root) for key, root in roots.items()}
+        for key, path in paths:
+            if key not in roots or not choosers[key].takes_path(roots[key].folder, path):
+                continue
+            signature = look(roots[key].folder + b"/" + path)
+            known = self._indexing.journal.file(key, path)
+            if signature is None or (
+                known is not None
+                and known.signature == signature
+                and known.state in ("indexed", "refused", "owed")
+            ):
+                continue
+            if not self._indexing.settling.watch(key, path, signature):
+                self._due[key] = self._earliest_listing(key)
+
+    def _earliest_listing(self, root: str) -> float:
+        """When a root may be listed again because of events: sooner the cheaper its listing is."""
+        ended, took = self._last_listing.get(root, (0.0, 0.0))
+        settle = self._indexing.settings.settle_seconds
+        return max(time.monotonic() + min(settle, TICK_SECONDS) / 2, ended + took / LISTING_SHARE)
+
+    def _list_due(self, roots: dict[str, Root]) -> None:
+        for key, root in roots.items():
+            now = time.monotonic()
+            if now < self._due.get(key, 0):
+                continue
+            result = self._indexing.reconcile(root)
+            took = time.monotonic() - now
+            self._last_listing[key] = (now + took, took)
+            rest = (
+                BLIND_RESCAN_SECONDS
+                if key in self._blind
+                else self._indexing.settings.rescan_seconds
+            )
+            if result.held or result.overflow:
+                rest = max(TICK_SECONDS, took / LISTING_SHARE)
+            self._due[key] = now + took + rest
+            if result.deleted or result.suspended:
+                _log.info("%s: %d deleted, %d suspended", key, result.deleted, result.suspended)
+
+    def _work(self) -> int:
+        if not self._indexing.journal.has_owed():
+            return 0
+        until = time.monotonic() + SLICE_SECONDS
+        unsettled = self._indexing.tally.unsettled
+        worked = self._indexing.work(lambda: self._stop() or time.monotonic() > until, self._say)
+        if self._indexing.tally.unsettled > unsettled:
+            for root in self._due:
+                self._due[root] = min(self._due[root], self._earliest_listing(root))
+        return worked
+
+    def _finish(self, worked: int) -> None:
+        """Once there is nothing to do: move to the next model, lay the store out."""
+        self._untidy += worked
+        if worked or self._indexing.journal.has_owed():
+            return
+        pair = self._indexing.activate_next()
+        if pair is not None:
+            _log.info("encoder %s now answers, with clusters %s", pair.encoder, pair.generation)
+        if self._untidy:
+            self._indexing.targets.tidy()
+            self._untidy = 0
+
+    def _sleep_seconds(self) -> float:
+        waits = [TICK_SECONDS, self._indexing.settling.next_seconds()]
+        if self._due:
+            waits.append(max(0.0, min(self._due.values()) - time.monotonic()))
+        return max(0.02, min(wait for wait in waits if wait is not None))
+
+    def _say(self, finished: int = 0) -> None:
+        """Tell `indexer status` when something changed; during a batch, at most once a second."""
+        now = time.monotonic()
+        if finished and now < self._said_at + TICK_SECONDS:
+            return
+        tally, state = self._indexing.tally, self._state()
+        if (state, tally.encoded, tally.reused) != self._said:
+            self._said, self._said_at = (state, tally.encoded, tally.reused), now
+            self._indexing.journal.say(os.getpid(), *self._said)
+
+    def _state(self) -> str:
+        if self._trouble:
+            return self._trouble[0]
+        backlog = self._indexing.backlog
+        if backlog:
+            counts = self._indexing.journal.counts()
+            total = sum(counts.values())
+            return f"catching up {total - backlog} of {total}"
+        problems = [root.problem for root in self._indexing.home.roots.all() if root.problem]
+        if problems:
+            return f"degraded: {problems[0]}"
+        if self._blind:
+            return f"degraded: no events from {sorted(self._blind)[0]}, listing it at intervals"
+        return "watching"

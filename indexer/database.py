@@ -1,0 +1,121 @@
+"""The journal's SQLite file: schema, transactions, and errors as ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from shared.errors import JournalError
+
+FORMAT_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS roots (
+  id TEXT PRIMARY KEY,
+  folder BLOB NOT NULL,
+  device INTEGER, inode INTEGER,           -- of the last listing that was trusted; NULL before it
+  excludes TEXT NOT NULL DEFAULT '[]',
+  suspended INTEGER NOT NULL DEFAULT 0,    -- files whose deletion waits to be accepted
+  problem TEXT,                            -- why the last listing was not complete
+  accept INTEGER NOT NULL DEFAULT 0,       -- the user accepted the suspended deletions
+  forgotten INTEGER NOT NULL DEFAULT 0     -- the user wants this root removed
+);
+CREATE TABLE IF NOT EXISTS files (
+  root TEXT NOT NULL, path BLOB NOT NULL,
+  state TEXT NOT NULL,
+  size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, inode INTEGER, device INTEGER,
+  sha256 TEXT, reason TEXT,
+  PRIMARY KEY (root, path)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS files_owed ON files (root, path) WHERE state = 'owed';
+CREATE INDEX IF NOT EXISTS files_size ON files (size) WHERE sha256 IS NOT NULL;
+CREATE TABLE IF NOT EXISTS points (          -- what the store has acknowledged
+  collection TEXT NOT NULL, root TEXT NOT NULL, path BLOB NOT NULL,
+  sha256 TEXT NOT NULL, cluster TEXT NOT NULL,
+  PRIMARY KEY (collection, root, path)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS points_content ON points (collection, sha256);
+CREATE TABLE IF NOT EXISTS daemon (
+  one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER, state TEXT, encoded INTEGER, reused INTEGER
+);
+"""
+
+
+class Database:
+    """One connection, for one thread. Raises `JournalError`.
+
+    One process writes (it holds the indexer's lock); others read, or ask for something by way of
+    the `roots` table, beside it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # isolation_level=None: transactions are written out below, none opens by itself.
+            self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            # A commit lost with the power only makes work owed again.
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, FORMAT_VERSION):
+                raise JournalError(
+                    f"journal {path} has format {version}, this program reads {FORMAT_VERSION}: "
+                    "use the version that made it"
+                )
+            if version == 0:
+                self._db.executescript(f"{_SCHEMA} PRAGMA user_version={FORMAT_VERSION};")
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+    @property
+    def changes(self) -> int:
+        """Rows changed by this connection so far: the same number means nothing changed."""
+        return self._db.total_changes
+
+    def execute(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Run one statement inside a `transaction`; the number of rows it changed."""
+        return self._db.execute(sql, values).rowcount
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run one statement for every row, inside a `transaction`."""
+        self._db.executemany(sql, rows)
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """The answer, row by row; do not write before it is read to its end."""
+        with self._errors():
+            return self._db.execute(sql, values)
+
+    def all(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The whole answer."""
+        with self._errors():
+            return self._db.execute(sql, values).fetchall()
+
+    def write(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run one statement for every row as one transaction."""
+        with self.transaction():
+            self._db.executemany(sql, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is executed inside, or nothing."""
+        with self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(f"journal {self._path}: {error}") from error

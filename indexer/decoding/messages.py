@@ -1,0 +1,105 @@
+"""What parent and worker say to each other: a JSON line, then raw pixels. Never pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from shared.images import Limits, Signature
+from shared.types import Decoded, PixelSpec
+
+MAX_MESSAGE_BYTES = 64 * 2**20
+"""Longest message accepted, in bytes; a batch of small pictures is far below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to read. `known`: hashes of contents that need no decoding again."""
+
+    path: bytes
+    known: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job.
+
+    decoded: `decoded` and `signature` are set. known: `sha256` (one of the job's) and `signature`.
+    refused: `reason`, and `signature` unless the file could not even be opened. changed, gone: look
+    at the disk again.
+    """
+
+    kind: Literal["decoded", "known", "refused", "changed", "gone"]
+    signature: Signature | None = None
+    decoded: Decoded | None = None
+    sha256: str | None = None
+    reason: str | None = None
+
+
+def pack_hello(specs: Sequence[PixelSpec], limits: Limits, timeout_seconds: float) -> bytes:
+    """What a worker must know before its first job."""
+    value = {
+        "specs": [spec.to_json() for spec in specs],
+        "limits": asdict(limits),
+        "timeout_seconds": timeout_seconds,
+    }
+    return json.dumps(value).encode()
+
+
+def unpack_hello(message: bytes) -> tuple[list[PixelSpec], Limits, float]:
+    """The reverse of `pack_hello`."""
+    value = json.loads(message)
+    specs = [PixelSpec.from_json(spec) for spec in value["specs"]]
+    return specs, Limits(**value["limits"]), float(value["timeout_seconds"])
+
+
+def pack_jobs(jobs: Sequence[Job]) -> bytes:
+    """Jobs as JSON; names that are not UTF-8 travel as surrogate escapes."""
+    return json.dumps([[os.fsdecode(job.path), *job.known] for job in jobs]).encode()
+
+
+def unpack_jobs(message: bytes) -> list[Job]:
+    """The reverse of `pack_jobs`."""
+    return [Job(os.fsencode(path), tuple(known)) for path, *known in json.loads(message)]
+
+
+def pack_outcome(outcome: Outcome) -> bytes:
+    """A JSON line, and behind it the raw pixels of every spec."""
+    head: dict[str, Any] = {
+        "kind": outcome.kind,
+        "sha256": outcome.sha256,
+        "reason": outcome.reason,
+        "signature": asdict(outcome.signature) if outcome.signature else None,
+        "decoded": None,
+    }
+    raw: list[bytes] = []
+    if outcome.decoded is not None:
+        found = outcome.decoded
+        head["decoded"] = {
+            name: getattr(found, name)
+            for name in ("sha256", "phash", "width", "height", "format", "taken_at")
+        }
+        raw = [array.tobytes() for array in found.pixels]
+    return json.dumps(head).encode() + b"\n" + b"".join(raw)
+
+
+def unpack_outcome(message: bytes, specs: Sequence[PixelSpec]) -> Outcome:
+    """The reverse of `pack_outcome` for a worker that was given those specs."""
+    line, _, raw = message.partition(b"\n")
+    head = json.loads(line)
+    signature = Signature(**head["signature"]) if head["signature"] else None
+    decoded = None
+    if head["decoded"] is not None:
+        arrays, start = [], 0
+        for spec in specs:
+            count = spec.size * spec.size * 3
+            flat = np.frombuffer(raw, np.uint8, count, start)
+            arrays.append(flat.reshape(spec.size, spec.size, 3))
+            start += count
+        decoded = Decoded(pixels=tuple(arrays), **head["decoded"])
+    return Outcome(head["kind"], signature, decoded, head["sha256"], head["reason"])

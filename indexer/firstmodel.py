@@ -1,0 +1,76 @@
+"""A first model for a home that has none: wait for enough pictures, then train in a subprocess."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+from indexer.home import Home
+from indexer.listing import list_root
+from indexer.training import MIN_IMAGES, require_extra
+from shared.errors import NoModel, RootError
+
+LOOK_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
+    """Return True once the home has a model, False if `wait` was told to stop.
+
+    `wait` sleeps for some seconds and tells whether to stop. Training runs in a process of its own,
+    so that this one never carries TensorFlow. Raises `TrainingError` if the extra is missing.
+    """
+    failed_with, said = -1, -1
+    while not _has_model(home):
+        require_extra()
+        count = _count(home)
+        if count >= MIN_IMAGES and count != failed_with:
+            home.journal.say(os.getpid(), f"training on {count} files", 0, 0)
+            if not _train(home, wait):
+                failed_with = count
+        elif count != said:
+            said = count
+            text = f"waiting for images: {count} of the {MIN_IMAGES} that training needs"
+            _log.info("%s", text)
+            home.journal.say(os.getpid(), text, 0, 0)
+        if wait(0 if _has_model(home) else LOOK_SECONDS):
+            return False
+    return True
+
+
+def _has_model(home: Home) -> bool:
+    try:
+        home.models.current()
+    except NoModel:
+        return False
+    return True
+
+
+def _count(home: Home) -> int:
+    count = 0
+    for root in home.roots.all():
+        try:
+            count += len(list_root(root.folder, home.chooser(root)).files)
+        except RootError as error:
+            _log.warning("%s", error)
+    return count
+
+
+def _train(home: Home, wait: Callable[[float], bool]) -> bool:
+    roots = home.roots.all()
+    command = [sys.executable, "-m", "indexer", "train", "--home", str(home.settings.home)]
+    for pattern in sorted({pattern for root in roots for pattern in root.excludes}):
+        command += ["--exclude", pattern]
+    command += ["--", *(os.fsdecode(root.folder) for root in roots)]
+    _log.info("no model yet: training one")
+    # A session of its own, so that Ctrl-C reaches it through us and only once.
+    with subprocess.Popen(command, start_new_session=True) as process:
+        while process.poll() is None:
+            if wait(0.2):
+                process.terminate()
+                process.wait()
+        return process.returncode == 0

@@ -1,0 +1,133 @@
+"""`Indexing`: a home being indexed. What `scan` and `watch` share."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+
+from indexer.decoding.pool import DecodingPool
+from indexer.home import Home
+from indexer.journal import File
+from indexer.pipeline import Pipeline, Tally
+from indexer.roots import Root
+from indexer.scan import Reconciled, Scanner
+from indexer.settling import Settling
+from indexer.targets import Targets
+from shared.errors import DiskFull
+from shared.images import Limits
+from shared.models import Pair
+from shared.store.opening import StoreHub
+
+_PAGE = 512
+"""Owed files taken from the journal at a time."""
+
+
+class Indexing:
+    """One home being indexed: models, store, decoders and pipeline on top of a `Home`."""
+
+    def __init__(self, home: Home) -> None:
+        """Raises `NoModel`, `ModelError`, `StoreError`."""
+        self.home, self.settings, self.journal = home, home.settings, home.journal
+        self.settling = Settling(self.settings.settle_seconds)
+        self.scanner = Scanner(
+            home.journal, home.roots, self.settling, settle_seconds=self.settings.settle_seconds
+        )
+        self.tally = Tally()
+        self._stack = contextlib.ExitStack()
+        self._hub = StoreHub(self.settings, long_lived=True)
+        self._stack.callback(self._hub.close)
+        self._pool: DecodingPool | None = None
+        try:
+            self.open_targets()
+        except BaseException:
+            self.close()
+            raise
+
+    def open_targets(self) -> None:
+        """(Re)open what the models ask for: collections, encoders, decoders for their geometry."""
+        self.targets = Targets(self.home.models, self._hub, self.journal)
+        self.targets.drop_leftovers()
+        if self._pool is not None:
+            self._pool.close()
+        self._pool = DecodingPool(
+            [target.encoder.spec for target in self.targets.all],
+            Limits(self.settings.max_pixels, self.settings.max_file_bytes),
+            workers=self.settings.workers,
+            timeout_seconds=self.settings.decode_timeout_seconds,
+        )
+        self._pipeline = Pipeline(
+            self.targets.all,
+            self.journal,
+            self._pool,
+            batch_size=self.settings.batch_size,
+            before_batch=self._check_space,
+        )
+        self._pipeline.tally = self.tally
+
+    def close(self) -> None:
+        """Stop the decoders and let go of the store."""
+        if self._pool is not None:
+            self._pool.close()
+        self._stack.close()
+
+    def reconcile(self, root: Root) -> Reconciled:
+        """Compare one root with the journal; delete what is surely gone."""
+        stores = [target.store for target in self.targets.all]
+        return self.scanner.reconcile(root, self.home.chooser(root), stores)
+
+    def settle(self) -> None:
+        """Owe the files that have rested meanwhile."""
+        rested = self.settling.rested(self.folders())
+        if rested:
+            self.journal.owe(rested)
+
+    def work(self, stop: Callable[[], bool], report: Callable[[int], None]) -> int:
+        """Index owed files until there are none or `stop` says so; how many left the backlog.
+
+        `report` is told of every batch how many files it finished.
+        """
+        before = self.tally.finished
+        self._pipeline.run(self._owed(stop), self.folders(), report)
+        return self.tally.finished - before
+
+    @property
+    def backlog(self) -> int:
+        """Files that are owed or not at rest."""
+        counts = self.journal.counts()
+        return counts["owed"] + max(counts["unsettled"], len(self.settling))
+
+    def activate_next(self) -> Pair | None:
+        """Let the next model answer once its collection is whole; the pair, if it was."""
+        pair = self.targets.activate_next()
+        if pair is not None:
+            self.open_targets()
+        return pair
+
+    def forget(self, root: Root) -> None:
+        """Remove a root with its points."""
+        for target in self.targets.all:
+            target.store.delete_root(root.id)
+        self.home.roots.drop(root.id)
+        self.home.publish_roots()
+
+    def folders(self) -> dict[str, bytes]:
+        """The folder of every root."""
+        return {root.id: root.folder for root in self.home.roots.all()}
+
+    def _owed(self, stop: Callable[[], bool]) -> Iterator[File]:
+        root, path = "", b""
+        while page := self.journal.owed_after(root, path, _PAGE):
+            for file in page:
+                if stop():
+                    return
+                yield file
+            root, path = page[-1].root, page[-1].path
+
+    def _check_space(self) -> None:
+        free = shutil.disk_usage(self.settings.home).free
+        if free < self.settings.min_free_bytes:
+            raise DiskFull(
+                f"home {self.settings.home} has {free >> 20} MiB of free space, less than "
+                f"min_free_bytes={self.settings.min_free_bytes >> 20} MiB: make room"
+            )

@@ -1,0 +1,288 @@
+"""SQLite memory of what each path owes, was, or why it was refused.
+
+The order that makes a crash harmless: a path is *owed* here before its point is written, and
+*indexed* here only after the store has acknowledged it. A point is deleted from the store before
+its rows are deleted here. Whatever happens in between is done again; twice is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from indexer.database import Database
+from shared.images import Signature
+
+State = Literal["owed", "unsettled", "indexed", "refused"]
+"""owed: read it. unsettled: look at the disk again first. The other two are outcomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One remembered path and the signature that its state speaks about."""
+
+    root: str
+    path: bytes
+    state: State
+    signature: Signature
+    sha256: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A point that the store has acknowledged: content and cluster label of one path."""
+
+    root: str
+    path: bytes
+    sha256: str
+    cluster: str
+
+
+class Journal:
+    """Files and points of one home. Every method is one transaction; raises `JournalError`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._counted: tuple[int, dict[State, int]] | None = None
+
+    # files
+
+    def files(self, root: str) -> Iterator[File]:
+        """Every remembered file of a root, in the order of the paths."""
+        cursor = self._database.query(
+            f"SELECT {_FILE} FROM files WHERE root = ? ORDER BY path", (root,)
+        )
+        return (_file(row) for row in cursor)
+
+    def file(self, root: str, path: bytes) -> File | None:
+        """One remembered file."""
+        rows = self._database.all(
+            f"SELECT {_FILE} FROM files WHERE root = ? AND path = ?", (root, path)
+        )
+        return _file(rows[0]) if rows else None
+
+    def owe(self, files: Iterable[tuple[str, bytes, Signature]], state: State = "owed") -> None:
+        """Remember that these paths must be read; keeps the last known hash."""
+        self._database.write(
+            "INSERT INTO files (root, path, state, size, mtime_ns, ctime_ns, inode, device) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (root, path) DO UPDATE SET "
+            "state = excluded.state, size = excluded.size, mtime_ns = excluded.mtime_ns, "
+            "ctime_ns = excluded.ctime_ns, inode = excluded.inode, device = excluded.device, "
+            "reason = NULL",
+            [(root, path, state, *_signature(signature)) for root, path, signature in files],
+        )
+
+    def unsettle(self, root: str, path: bytes) -> None:
+        """Take a path out of the owed until the disk has been looked at again."""
+        self._database.write(
+            "UPDATE files SET state = 'unsettled' WHERE root = ? AND path = ?", [(root, path)]
+        )
+
+    def owed_after(self, root: str, path: bytes, limit: int) -> list[File]:
+        """The next owed files after (root, path), in that order."""
+        rows = self._database.all(
+            f"SELECT {_FILE} FROM files WHERE state = 'owed' AND (root, path) > (?, ?) "
+            "ORDER BY root, path LIMIT ?",
+            (root, path, limit),
+        )
+        return [_file(row) for row in rows]
+
+    def has_owed(self) -> bool:
+        """Whether anything is owed."""
+        return bool(self.owed_after("", b"", 1))
+
+    def owed_traces(self) -> set[tuple[int, int, int, int]]:
+        """(device, inode, size, mtime_ns) of owed files: a vanished file may be one of them."""
+        return set(
+            self._database.all(
+                "SELECT device, inode, size, mtime_ns FROM files WHERE state = 'owed'"
+            )
+        )
+
+    def known_contents(self, size: int, limit: int = 16) -> list[str]:
+        """Hashes of indexed files of exactly that many bytes: what a new file may be a copy of."""
+        rows = self._database.all(
+            "SELECT DISTINCT sha256 FROM files WHERE size = ? AND sha256 IS NOT NULL LIMIT ?",
+            (size, limit),
+        )
+        return [row[0] for row in rows]
+
+    def refuse(self, refused: Iterable[tuple[str, bytes, Signature, str]]) -> None:
+        """Mark paths as refused with a reason; their points must be gone from the store by now."""
+        rows = [(root, path, *_signature(sign), reason) for root, path, sign, reason in refused]
+        with self._database.transaction():
+            self._database.execute_many(
+                "INSERT OR REPLACE INTO files (root, path, size, mtime_ns, ctime_ns, inode, "
+                "device, state, reason) VALUES (?, ?, ?, ?, ?, ?, ?, 'refused', ?)",
+                rows,
+            )
+            self._database.execute_many(
+                "DELETE FROM points WHERE root = ? AND path = ?", [row[:2] for row in rows]
+            )
+
+    def done(
+        self, collection: str, done: Iterable[tuple[Indexed, Signature]], *, settled: bool = True
+    ) -> None:
+        """Mark points as acknowledged by the store, and (if `settled`) their files as indexed."""
+        rows = list(done)
+        with self._database.transaction():
+            self._database.execute_many(
+                "INSERT OR REPLACE INTO points (collection, root, path, sha256, cluster) "
+                "VALUES (?, ?, ?, ?, ?)",
+                [(collection, p.root, p.path, p.sha256, p.cluster) for p, _ in rows],
+            )
+            if settled:
+                self._database.execute_many(
+                    "INSERT OR REPLACE INTO files (root, path, state, sha256, size, mtime_ns, "
+                    "ctime_ns, inode, device) VALUES (?, ?, 'indexed', ?, ?, ?, ?, ?, ?)",
+                    [(p.root, p.path, p.sha256, *_signature(sign)) for p, sign in rows],
+                )
+
+    def remove(self, paths: Iterable[tuple[str, bytes]]) -> None:
+        """Drop files and their points; the store must have deleted the points by now."""
+        rows = list(paths)
+        with self._database.transaction():
+            for table in ("points", "files"):
+                self._database.execute_many(
+                    f"DELETE FROM {table} WHERE root = ? AND path = ?",
+                    rows,
+                )
+
+    # points
+
+    def points(self, collection: str, root: str | None = None) -> Iterator[Indexed]:
+        """Every acknowledged point of a collection, or of one root in it."""
+        where, values = (
+            ("", (collection,)) if root is None else (" AND root = ?", (collection, root))
+        )
+        cursor = self._database.query(
+            f"SELECT root, path, sha256, cluster FROM points WHERE collection = ?{where}",
+            values,
+        )
+        return (Indexed(*row) for row in cursor)
+
+    def holder(self, collection: str, sha256: str) -> Indexed | None:
+        """Some acknowledged point with that content."""
+        rows = self._database.all(
+            "SELECT root, path, sha256, cluster FROM points WHERE collection = ? AND sha256 = ? "
+            "LIMIT 1",
+            (collection, sha256),
+        )
+        return Indexed(*rows[0]) if rows else None
+
+    def lose(self, collection: str, paths: Iterable[tuple[str, bytes]]) -> None:
+        """The store turned out not to have these points: their files are owed again."""
+        rows = list(paths)
+        with self._database.transaction():
+            self._database.execute_many(
+                "DELETE FROM points WHERE collection = ? AND root = ? AND path = ?",
+                [(collection, *row) for row in rows],
+            )
+            self._database.execute_many(
+                "UPDATE files SET state = 'owed' WHERE root = ? AND path = ? AND state = 'indexed'",
+                rows,
+            )
+
+    def owe_lacking(self, collection: str) -> int:
+        """Owe every indexed file that has no point of its content in the collection; how many."""
+        with self._database.transaction():
+            return self._database.execute(
+                "UPDATE files SET state = 'owed' WHERE state = 'indexed' AND NOT EXISTS (SELECT 1 "
+                "FROM points WHERE points.collection = ? AND points.root = files.root "
+                "AND points.path = files.path AND points.sha256 = files.sha256)",
+                (collection,),
+            )
+
+    def lacking(self, old: str, new: str) -> int:
+        """How many points of the old collection the new one lacks, or has with other content."""
+        rows = self._database.all(
+            "SELECT count(*) FROM points AS o WHERE o.collection = ? AND NOT EXISTS (SELECT 1 FROM "
+            "points AS n WHERE n.collection = ? AND n.root = o.root AND n.path = o.path "
+            "AND n.sha256 = o.sha256)",
+            (old, new),
+        )
+        return int(rows[0][0])
+
+    def set_labels(self, collection: str, labels: Iterable[tuple[str, str, bytes]]) -> None:
+        """New cluster labels, as (label, root, path)."""
+        self._database.write(
+            "UPDATE points SET cluster = ? WHERE collection = ? AND root = ? AND path = ?",
+            [(label, collection, root, path) for label, root, path in labels],
+        )
+
+    def drop_collection(self, collection: str) -> None:
+        """Forget the acknowledged points of a collection that no longer exists."""
+        self._database.write("DELETE FROM points WHERE collection = ?", [(collection,)])
+
+    def collections(self) -> list[str]:
+        """Collections with acknowledged points."""
+        return [row[0] for row in self._database.all("SELECT DISTINCT collection FROM points")]
+
+    def count_points(self, collection: str) -> int:
+        """Acknowledged points of a collection."""
+        rows = self._database.all("SELECT count(*) FROM points WHERE collection = ?", (collection,))
+        return int(rows[0][0])
+
+    # reports
+
+    def cluster_sizes(self, collection: str) -> dict[str, int]:
+        """Acknowledged points by cluster label."""
+        return dict(
+            self._database.all(
+                "SELECT cluster, count(*) FROM points WHERE collection = ? GROUP BY cluster",
+                (collection,),
+            )
+        )
+
+    def counts(self) -> dict[State, int]:
+        """Files by state. Counted anew only after this process changed something."""
+        if self._counted is None or self._counted[0] != self._database.changes:
+            counts: dict[State, int] = {"owed": 0, "unsettled": 0, "indexed": 0, "refused": 0}
+            counts |= dict(self._database.all("SELECT state, count(*) FROM files GROUP BY state"))
+            self._counted = self._database.changes, counts
+        return dict(self._counted[1])
+
+    def counts_by_root(self) -> dict[str, dict[State, int]]:
+        """Files by root and state."""
+        found: dict[str, dict[State, int]] = {}
+        rows = self._database.all("SELECT root, state, count(*) FROM files GROUP BY root, state")
+        for root, state, count in rows:
+            found.setdefault(root, {})[state] = count
+        return found
+
+    def refused(self) -> list[File]:
+        """Every refused file with its reason."""
+        return [
+            _file(row)
+            for row in self._database.all(f"SELECT {_FILE} FROM files WHERE state = 'refused'")
+        ]
+
+    def say(self, pid: int, state: str, encoded: int, reused: int) -> None:
+        """What the running process is doing, for `indexer status`."""
+        self._database.write(
+            "INSERT OR REPLACE INTO daemon VALUES (1, ?, ?, ?, ?)", [(pid, state, encoded, reused)]
+        )
+
+    def said(self) -> tuple[int, str, int, int] | None:
+        """(pid, state, encoded, reused) of the process that spoke last; it may be gone."""
+        rows = self._database.all("SELECT pid, state, encoded, reused FROM daemon")
+        return (rows[0][0], rows[0][1], rows[0][2], rows[0][3]) if rows else None
+
+
+_FILE = "root, path, state, size, mtime_ns, ctime_ns, inode, device, sha256, reason"
+
+
+def _file(row: tuple[Any, ...]) -> File:
+    return File(row[0], row[1], row[2], Signature(*row[3:8]), row[8], row[9])
+
+
+def _signature(signature: Signature) -> tuple[int, int, int, int, int]:
+    return (
+        signature.size,
+        signature.mtime_ns,
+        signature.ctime_ns,
+        signature.inode,
+        signature.device,
+    )

@@ -1,0 +1,65 @@
+"""One indexer works on a home at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+
+from shared.errors import AlreadyRunning, LookalikeError
+
+
+class HomeLock:
+    """The indexer's lock on a home, released by the kernel when its process ends in any way."""
+
+    def __init__(self, run: Path, command: str) -> None:
+        """Raises `AlreadyRunning` naming the process that holds it, `LookalikeError` if the home
+        cannot be written."""
+        path = run / "indexer.lock"
+        try:
+            run.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = path.open("a+")
+        except OSError as error:
+            raise LookalikeError(
+                f"home {run.parent} cannot be written: {error.strerror}"
+            ) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process"
+            self._file.close()
+            raise AlreadyRunning(
+                f"home {run.parent} is in use by {holder}: stop it first, or let it do the work"
+            ) from None
+        self._file.truncate(0)
+        self._file.write(f"`{command}` (process {os.getpid()})")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Let the next one in."""
+        self._file.close()
+
+    def __enter__(self) -> HomeLock:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def is_running(run: Path) -> bool:
+    """Whether some process holds the indexer's lock on the home."""
+    try:
+        with (run / "indexer.lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

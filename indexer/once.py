@@ -1,0 +1,70 @@
+"""`indexer scan`: bring roots up to date once, and stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from indexer.indexing import Indexing
+from indexer.scan import Reconciled
+from shared.models import Pair
+from shared.types import Progress
+
+PATIENCE_SECONDS = 30.0
+"""How long a scan waits for files that go on changing before it leaves them to the next one."""
+
+
+@dataclass(slots=True)
+class Scanned:
+    """What a scan came to. `unfinished`: files still being written when patience ended."""
+
+    deleted: int = 0
+    suspended: int = 0
+    unfinished: int = 0
+    problems: list[str] = field(default_factory=list)
+    activated: Pair | None = None
+    stopped: bool = False
+
+
+def scan_once(
+    indexing: Indexing, roots: Sequence[str], progress: Progress, stop: Callable[[], bool]
+) -> Scanned:
+    """Index what the roots (by id) hold until nothing is owed, or `stop` says so.
+
+    Raises `StoreError`, `JournalError`, `DiskFull`; what was done until then stays done.
+    """
+    result = Scanned()
+    deadline = None
+    while not stop():
+        looks = _look(indexing, roots, result)
+        _work(indexing, progress, stop)
+        again = any(look.held or look.overflow for look in looks)
+        if indexing.backlog and deadline is None:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+        if not again and (not indexing.backlog or time.monotonic() > (deadline or 0)):
+            break
+        time.sleep(indexing.settling.next_seconds() or 0)
+        indexing.settle()
+    result.unfinished = indexing.backlog
+    result.stopped = stop()
+    if not result.stopped:
+        result.activated = indexing.activate_next()
+        indexing.targets.tidy()
+    return result
+
+
+def _look(indexing: Indexing, roots: Sequence[str], result: Scanned) -> list[Reconciled]:
+    known = {root.id: root for root in indexing.home.roots.all()}
+    looks = [indexing.reconcile(known[root]) for root in roots]
+    result.deleted += sum(look.deleted for look in looks)
+    result.suspended = sum(look.suspended for look in looks)
+    result.problems = [look.problem for look in looks if look.problem]
+    return looks
+
+
+def _work(indexing: Indexing, progress: Progress, stop: Callable[[], bool]) -> None:
+    owed = indexing.journal.counts()["owed"]
+    if owed:
+        with progress.stage("indexing", owed) as stage:
+            indexing.work(stop, stage.advance)

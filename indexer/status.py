@@ -1,0 +1,125 @@
+"""What `indexer status` tells, gathered from journal and models without opening the store."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from indexer.database import Database
+from indexer.journal import Journal
+from indexer.lock import is_running
+from indexer.roots import Roots
+from shared.errors import NoModel
+from shared.models import Models
+from shared.settings import Settings
+from shared.types import shown_path
+
+
+def gather(settings: Settings) -> dict[str, Any]:
+    """The state of a home as JSON values. Raises `JournalError` or `ModelError`."""
+    models = Models(settings.models)
+    running = is_running(settings.run)
+    database = Database(settings.journal)
+    try:
+        journal, roots = Journal(database), Roots(database)
+        counts, encoder = journal.counts(), _encoder(models)
+        collection = encoder["id"] if encoder else ""
+        said = journal.said()
+        backlog = counts["owed"] + counts["unsettled"]
+        return {
+            "home": str(settings.home),
+            "state": said[1] if running and said else "starting" if running else "not running",
+            "pid": said[0] if running and said else None,
+            "images": journal.count_points(collection),
+            "backlog": backlog,
+            "encoder": encoder,
+            "next": _next(models, journal),
+            "clusters": _in_order(journal.cluster_sizes(collection)),
+            "roots": _roots(roots, journal),
+            "refused": [
+                {"root": file.root, "path": shown_path(file.path), "reason": file.reason}
+                for file in journal.refused()
+            ],
+            "encoded": said[2] if said else 0,
+            "reused": said[3] if said else 0,
+            "disk_bytes": _disk(settings),
+        }
+    finally:
+        database.close()
+
+
+def _encoder(models: Models) -> dict[str, Any] | None:
+    try:
+        pair = models.current()
+    except NoModel:
+        return None
+    bundle = models.bundle(pair.encoder)
+    about = models.about_clustering(pair)
+    return {
+        "id": pair.encoder,
+        "kind": bundle.kind,
+        "generation": pair.generation,
+        "k": about["k"],
+        "chosen_by": about.get("chosen_by"),
+        "path": str(bundle.path),
+    }
+
+
+def _next(models: Models, journal: Journal) -> dict[str, Any] | None:
+    pair = models.next()
+    if pair is None:
+        return None
+    return {
+        "id": pair.encoder,
+        "generation": pair.generation,
+        "images": journal.count_points(pair.encoder),
+    }
+
+
+def _roots(roots: Roots, journal: Journal) -> list[dict[str, Any]]:
+    counts = journal.counts_by_root()
+    return [
+        {
+            "root": root.id,
+            "folder": shown_path(root.folder),
+            "indexed": counts.get(root.id, {}).get("indexed", 0),
+            "refused": counts.get(root.id, {}).get("refused", 0),
+            "backlog": sum(
+                counts.get(root.id, {}).get(state, 0) for state in ("owed", "unsettled")
+            ),
+            "suspended": root.suspended,
+            "problem": root.problem,
+            "excludes": list(root.excludes),
+        }
+        for root in roots.all()
+    ]
+
+
+def _in_order(sizes: dict[str, int]) -> dict[str, int]:
+    def number(label: str) -> tuple[str, int]:
+        generation, _, cluster = label.partition("/")
+        return generation, int(cluster)
+
+    return {label: sizes[label] for label in sorted(sizes, key=number)}
+
+
+def _disk(settings: Settings) -> dict[str, int]:
+    journal = sum(path.stat().st_size for path in settings.home.glob(settings.journal.name + "*"))
+    return {
+        "models": _folder_bytes(settings.models),
+        "store": _folder_bytes(settings.store),
+        "journal": journal,
+    }
+
+
+def _folder_bytes(folder: Path) -> int:
+    """What the folder takes on disk: files of the store are sparse."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(parent, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue  # the store rewrites its files while we look
+    return total

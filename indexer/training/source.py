@@ -1,0 +1,129 @@
+"""Where training's pixels come from: decoded in threads, kept in memory as far as it goes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from shared.errors import ImageRefused
+from shared.images import Limits, decode, read_file
+from shared.types import Pixels, PixelSpec, Progress
+
+ImagePath = str | bytes | os.PathLike[str]
+
+CACHE_BYTES = 512 * 2**20
+"""Memory that decoded pixels may take: 43,000 pictures of 64 x 64."""
+
+_AT_ONCE = 64
+
+
+class PixelSource:
+    """Decodes files in `workers` threads and remembers up to `cache_bytes` of what it decoded.
+
+    Pillow releases the interpreter while it decodes, so threads are enough. Files that no longer
+    fit in memory are decoded again each time. Use it as a context, which ends the threads.
+    """
+
+    def __init__(
+        self,
+        spec: PixelSpec,
+        limits: Limits | None = None,
+        *,
+        workers: int = 2,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.spec = spec
+        self._limits = limits or Limits()
+        self._room = cache_bytes // (spec.size * spec.size * 3)
+        self._kept: dict[bytes, Pixels] = {}
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+
+    def __enter__(self) -> PixelSource:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the threads; work not yet begun is dropped."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def many(self, paths: Sequence[ImagePath]) -> list[Pixels | None]:
+        """Pixels of each path, in order: uint8 (size, size, 3), or None where it is refused.
+
+        The arrays are the cache's own and read-only.
+        """
+        return list(self._pool.map(self._pixels, paths))
+
+    def inspect(self, paths: Sequence[ImagePath]) -> list[str | ImageRefused]:
+        """Each path's content hash (SHA-256, hexadecimal) or the reason that it is refused.
+
+        Fills the cache on the way.
+        """
+        return list(self._pool.map(self._inspect, paths))
+
+    def _inspect(self, path: ImagePath) -> str | ImageRefused:
+        try:
+            decoded = decode(read_file(path, self._limits)[0], [self.spec], self._limits)
+        except ImageRefused as refused:
+            return refused
+        self._keep(path, decoded.pixels[0])
+        return decoded.sha256
+
+    def _pixels(self, path: ImagePath) -> Pixels | None:
+        kept = self._kept.get(os.fsencode(path))
+        if kept is not None:
+            return kept
+        try:
+            found = decode(read_file(path, self._limits)[0], [self.spec], self._limits).pixels[0]
+        except ImageRefused:
+            return None
+        return self._keep(path, found)
+
+    def _keep(self, path: ImagePath, found: Pixels) -> Pixels:
+        found = np.ascontiguousarray(found)
+        found.setflags(write=False)
+        with self._lock:
+            if len(self._kept) < self._room:
+                self._kept[os.fsencode(path)] = found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedImages:
+    """What is fit for training. `good` and `hashes` (SHA-256 of the files) run in parallel;
+    `refused` pairs a path with the reason."""
+
+    good: tuple[ImagePath, ...]
+    hashes: tuple[str, ...]
+    refused: tuple[tuple[ImagePath, str], ...]
+
+
+def check_images(
+    paths: Sequence[ImagePath], source: PixelSource, progress: Progress
+) -> CheckedImages:
+    """Decode every picture once, so that training meets no bad one and later epochs decode none."""
+    good, hashes, refused = [], [], []
+    with progress.stage("Reading pictures", len(paths)) as stage:
+        for start in range(0, len(paths), _AT_ONCE):
+            some = paths[start : start + _AT_ONCE]
+            for path, found in zip(some, source.inspect(some), strict=True):
+                if isinstance(found, ImageRefused):
+                    refused.append((path, str(found)))
+                else:
+                    good.append(path)
+                    hashes.append(found)
+            stage.advance(len(some))
+    return CheckedImages(tuple(good), tuple(hashes), tuple(refused))

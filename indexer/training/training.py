@@ -1,0 +1,139 @@
+"""A whole training: pictures in, an encoder bundle and a clustering out.
+
+TensorFlow takes seconds to import. It comes in only after what can be refused without it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from indexer.training import MIN_IMAGES, require_extra
+from indexer.training.source import ImagePath, PixelSource, check_images
+from shared.errors import TrainingError
+from shared.files import folder_beside
+from shared.images import Limits
+from shared.models import Models, Pair
+from shared.types import PixelSpec, Progress
+
+if TYPE_CHECKING:
+    from indexer.training.autoencoder import AutoencoderConfig
+
+KIND = "autoencoder"
+"""What the bundle's manifest calls this encoder."""
+
+_FREE_BYTES = 128 * 2**20
+"""Disk that a training needs: the autoencoder twice over, once more while it is converted, figures,
+and room to spare."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How to train. `patience` is in epochs; `k` None means the elbow.
+
+    `from_model`: a saved `.keras` or `.h5` to export instead of fitting one; its input gives the
+    size. `network` None means the default `AutoencoderConfig`.
+    """
+
+    epochs: int = 50
+    seed: int = 0
+    k: int | None = None
+    validation_share: float = 0.15
+    batch_size: int = 32
+    patience: int = 10
+    learning_rate: float = 1e-3
+    save_h5: bool = False
+    from_model: Path | None = None
+    network: AutoencoderConfig | None = None
+    workers: int = 2
+    """Threads that decode."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience", "workers"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name} is {getattr(self, name)}: it must be at least 1")
+        if not 0 <= self.seed < 2**32:
+            raise TrainingError(f"seed is {self.seed}: it must be between 0 and {2**32 - 1}")
+        if not 0 < self.validation_share < 1:
+            raise TrainingError(
+                f"validation share is {self.validation_share}: it must be between 0 and 1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What came out. `metrics` are those of the manifest; `figures` and `bundle` lie in the home.
+
+    Nothing is current yet: the caller decides whether `pair` answers now or is filled first.
+    """
+
+    pair: Pair
+    bundle: Path
+    metrics: Mapping[str, Any]
+    k: int
+    chosen_by: str
+    sizes: tuple[int, ...]
+    images: int
+    refused: tuple[tuple[ImagePath, str], ...]
+    figures: tuple[Path, ...]
+
+
+def train(
+    paths: Sequence[ImagePath],
+    models: Models,
+    config: TrainingConfig,
+    progress: Progress,
+    limits: Limits | None = None,
+) -> TrainingResult:
+    """Fit an autoencoder and K-Means on pictures, and add both to `models`.
+
+    Seeds the whole process and makes TensorFlow deterministic: run it in a process of its own.
+    Raises `TrainingError` with one line: too few images, none readable, k too large, not enough
+    disk, the extra missing, or a model to load that is not one.
+    """
+    require_extra()
+    _check_count(len(paths), config, "images")
+    _check_disk(models.root, config)
+    from indexer.training.build import Build, network
+    from indexer.training.runtime import make_repeatable
+
+    make_repeatable(config.seed)
+    autoencoder = network(config)
+    spec = PixelSpec(size=autoencoder.input_shape[1])
+    with PixelSource(spec, limits, workers=config.workers) as source:
+        checked = check_images(paths, source, progress)
+        if not checked.good:
+            path, reason = checked.refused[0]
+            raise TrainingError(
+                f"none of {len(paths)} images can be read; the first, {path!r}: {reason}"
+            )
+        _check_count(len(checked.good), config, "readable images")
+        try:
+            with folder_beside(models.root / "encoders") as folder:
+                build = Build(autoencoder, source, checked, config, progress, folder)
+                return build.run(models)
+        except OSError as error:
+            raise TrainingError(f"cannot write models to {models.root}: {error}") from error
+
+
+def _check_count(count: int, config: TrainingConfig, what: str) -> None:
+    if count < MIN_IMAGES:
+        raise TrainingError(f"{count} {what}, at least {MIN_IMAGES} are needed: add more")
+    if config.k is not None and not 1 <= config.k <= count:
+        raise TrainingError(f"k = {config.k} with {count} {what}: give 1 to {count}, or auto")
+
+
+def _check_disk(root: Path, config: TrainingConfig) -> None:
+    there = next(folder for folder in (root, *root.parents) if folder.exists())
+    needed = _FREE_BYTES
+    if config.from_model is not None and config.from_model.exists():
+        needed += 3 * config.from_model.stat().st_size
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise TrainingError(
+            f"{free / 2**20:.0f} MiB free at {there}, training needs {needed / 2**20:.0f} MiB: "
+            "free some or choose another --home"
+        )

@@ -1,0 +1,1 @@
+"""Asks the store for the pictures that look like a query."""

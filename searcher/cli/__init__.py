@@ -1,0 +1,5 @@
+"""The command `searcher`: reads arguments, prints answers, and is the only part that exits."""
+
+from searcher.cli.app import app, main
+
+__all__ = ["app", "main"]

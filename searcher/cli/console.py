@@ -1,0 +1,69 @@
+"""Standard output, standard error and exit codes, as every command uses them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+import typer
+
+from searcher.render import escape
+from shared.errors import LookalikeError
+
+
+def write(text: str) -> None:
+    """Text for people on standard output; what its encoding lacks is shown as ``?``."""
+    write_bytes(text.encode(sys.stdout.encoding or "utf-8", "replace"))
+
+
+def write_bytes(data: bytes) -> None:
+    """Bytes on standard output as they are, at once."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def complain(message: str) -> None:
+    """One line about an error on standard error."""
+    say(f"error: {message}")
+
+
+def say(message: str) -> None:
+    """One line on standard error."""
+    typer.echo(escape(message), err=True)
+
+
+def wants_color() -> bool:
+    """Whether standard output is a terminal whose user has not said no to colour (NO_COLOR)."""
+    return (
+        sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM", "") != "dumb"
+    )
+
+
+@contextlib.contextmanager
+def reported_errors(debug: bool) -> Iterator[None]:
+    """Turns an error into one line and exit code 1; with `debug` its traceback comes first."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+        raise
+    except Exception as error:  # the last resort of the whole command
+        if debug:
+            import traceback
+
+            traceback.print_exc()
+        complain(_message(error))
+        raise typer.Exit(1) from error
+
+
+def _message(error: Exception) -> str:
+    if isinstance(error, LookalikeError):
+        return str(error)
+    if isinstance(error, OSError):
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    return f"unexpected {type(error).__name__}: {error}: run again with --debug and report it"

@@ -1,0 +1,57 @@
+"""Where a query comes from: a file, an http(s) URL, or the id of an indexed image."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from shared.errors import QueryError
+from shared.images import Limits, read_file
+from shared.settings import Settings
+from shared.types import shown_path
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query as it was given (valid Unicode), with a picture's bytes or else a point's id."""
+
+    shown: str
+    data: bytes | None = None
+    point: str | None = None
+
+
+def read_query(given: str, settings: Settings) -> Query:
+    """Read a query: a URL is fetched, anything that exists is a file, else a UUID is a point id.
+
+    Raises `QueryError` or `ImageRefused`; their messages do not repeat what was given.
+    """
+    raw = os.fsencode(given)
+    shown = shown_path(raw)
+    if re.match(r"https?://", given, re.IGNORECASE):
+        from searcher.fetch import fetch
+
+        data = fetch(
+            given,
+            max_bytes=settings.url_max_bytes,
+            timeout_seconds=settings.url_timeout_seconds,
+        )
+        return Query(shown, data=data)
+    if given and os.path.lexists(raw):
+        return Query(shown, data=_file(raw, settings))
+    if _UUID.fullmatch(given):
+        return Query(shown, point=given.lower())
+    if _SCHEME.match(given):
+        raise QueryError("is a URL of a kind that is not fetched: use http:// or https://")
+    raise QueryError("is no file, http(s) URL or id of an indexed image: check the spelling")
+
+
+def _file(raw: bytes, settings: Settings) -> bytes:
+    if os.path.isdir(raw):
+        raise QueryError("is a folder: name the images in it")
+    # Indexing follows no links; whoever names one here means what it points to.
+    target = os.path.realpath(raw)
+    return read_file(target, Limits(settings.max_pixels, settings.max_file_bytes))[0]

@@ -1,0 +1,1 @@
+"""What both commands need; knows neither of them."""

@@ -1,0 +1,85 @@
+"""The exception tree. Every message is one line: what failed, the value received, what to do.
+
+LookalikeError
+├── SettingsError       a flag, an environment variable or the settings file
+├── ImageRefused        one picture that cannot be decoded; costs that picture only
+│   └── ImageChanged    the file changed while it was read; try it again later
+├── QueryError          a question that cannot be asked (no such file, a URL that fails)
+├── ModelError          a bundle or clustering that is missing, damaged or of another version
+│   └── NoModel         nothing has been trained yet
+├── StoreError          the vector store failed
+│   ├── StoreBusy       another process holds the embedded store and did not let go in time
+│   ├── StoreMissing    the collection does not exist
+│   └── VectorRefused   a vector that is not finite, not unit or of another length
+├── JournalError        the journal cannot be opened, read or written
+├── RootError           a watched folder that cannot be used
+├── AlreadyRunning      another indexer works on this home
+├── DiskFull            less free space than the mark that protects the store
+└── TrainingError       too few images, no readable image, the extra is missing, ...
+"""
+
+from __future__ import annotations
+
+
+class LookalikeError(Exception):
+    """Root of all errors that Lookalike raises on purpose; `str()` is the line a user reads."""
+
+
+class SettingsError(LookalikeError):
+    """A setting has an unknown name or a value that cannot be used."""
+
+
+class ImageRefused(LookalikeError):
+    """A picture cannot be used; the message is the reason, without the path."""
+
+
+class ImageChanged(ImageRefused):
+    """The file changed between the start and the end of reading it."""
+
+
+class QueryError(LookalikeError):
+    """A query cannot be asked."""
+
+
+class ModelError(LookalikeError):
+    """A model on disk is missing, damaged, or of a version this program does not read."""
+
+
+class NoModel(ModelError):
+    """No encoder and clustering are current in this home."""
+
+
+class StoreError(LookalikeError):
+    """The vector store failed; the cause is chained."""
+
+
+class StoreBusy(StoreError):
+    """The embedded store is held by another process."""
+
+
+class StoreMissing(StoreError):
+    """The collection does not exist in the store."""
+
+
+class VectorRefused(StoreError):
+    """A vector has the wrong shape, is not finite, or is not of unit length."""
+
+
+class JournalError(LookalikeError):
+    """The journal cannot be opened, read or written."""
+
+
+class RootError(LookalikeError):
+    """A folder cannot be watched: missing, not a folder, or inside another root."""
+
+
+class AlreadyRunning(LookalikeError):
+    """Another indexer process works on this home."""
+
+
+class DiskFull(LookalikeError):
+    """Free space fell below the mark that protects store and journal."""
+
+
+class TrainingError(LookalikeError):
+    """Training cannot start or cannot finish."""

@@ -1,0 +1,1 @@
+"""The vector store: one protocol, its adapters, and the sharing of the embedded one."""

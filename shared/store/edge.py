@@ -1,0 +1,286 @@
+"""The embedded store: one Qdrant Edge shard in a folder. The only file that knows the engine.
+
+The choices below were measured, see `docs/decisions/0001-embedded-store.md`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import qdrant_edge as engine
+
+from shared.errors import StoreError, StoreMissing
+from shared.store.paging import Paged
+from shared.store.protocol import Probe, validated
+from shared.store.translation import translated
+from shared.types import EMBEDDING_SIZE, Embeddings, ImageRecord, ScoredImage, StoredImage
+
+SEGMENT_KILOBYTES = 5_120
+"""Largest segment, about 5,000 points in Float16: merging one stalls the process for 0.2 s."""
+MERGE_KILOBYTES = 1_000
+"""Segments of more plain vectors than this, about 1,000, are rewritten cluster by cluster."""
+POINTS_PER_WRITE = 1_000
+"""Points in one operation of the engine's log."""
+MOST_LABELS = 1_000_000
+"""More cluster labels than any collection has."""
+NEW_PREFIX = ".new-"
+"""How a collection is called until it is complete."""
+
+_CANONICAL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class EdgeStore(Paged):
+    """A `VectorStore` over one shard. Safe to call from several threads.
+
+    The engine holds the interpreter lock during every call (measured), so that one lock around it
+    costs no parallelism; within a search the engine spreads segments over threads of its own.
+    """
+
+    def __init__(self, shard: engine.EdgeShard, path: Path, flush_points: int) -> None:
+        self._shard: engine.EdgeShard | None = shard
+        self._path = path
+        self._flush_points = flush_points
+        self._changed = 0
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = False, flush_points: int = 5000) -> EdgeStore:
+        """Load the collection in `path`; make it first if it is absent and `create` is set.
+
+        `flush_points`: flush and tidy after this many changed points. Raises `StoreMissing`,
+        `StoreBusy` when another process holds the folder, `StoreError` when it is damaged.
+        """
+        if not path.is_dir():
+            if not create:
+                raise StoreMissing(f"store {path} does not exist: run `indexer scan` to build it")
+            _create(path)
+        with translated(path, remedy="remove this folder and run `indexer scan` to fill it again"):
+            shard = engine.EdgeShard.load(str(path))
+        return cls(shard, path, flush_points)
+
+    def upsert(self, records: Sequence[ImageRecord], vectors: Embeddings) -> None:
+        """Insert or replace points; nothing is written when a vector or an id is refused."""
+        rows = validated(vectors, len(records))
+        with self._engine() as shard:
+            # All points are built before the first write: a payload that the engine cannot
+            # represent must not leave half a batch behind.
+            points = [
+                engine.Point(_checked_id(record.id), row.tolist(), record.to_payload())
+                for record, row in zip(records, rows, strict=True)
+            ]
+            for start in range(0, len(points), POINTS_PER_WRITE):
+                batch = points[start : start + POINTS_PER_WRITE]
+                shard.update(engine.UpdateOperation.upsert_points(batch))
+                self._note_changes(shard, len(batch))
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove points; ids that are not there are passed over."""
+        known = _possible(ids)
+        if not known:
+            return
+        with self._engine() as shard:
+            shard.update(engine.UpdateOperation.delete_points(list(known)))
+            self._note_changes(shard, len(known))
+
+    def delete_root(self, root: str) -> None:
+        """Remove every point of one root id."""
+        only_root = _matching("root", root)
+        with self._engine() as shard:
+            doomed = shard.count(engine.CountRequest(exact=True, filter=only_root))
+            shard.update(engine.UpdateOperation.delete_points_by_filter(only_root))
+            self._note_changes(shard, doomed)
+
+    def search(
+        self, probes: Sequence[Probe], *, with_records: bool = True
+    ) -> list[list[ScoredImage]]:
+        """Exact cosine search, best first and by id among equals, one answer list per probe."""
+        if not probes:
+            return []
+        vectors = validated(np.stack([probe.vector for probe in probes]), len(probes))
+        with self._engine() as shard:
+            requests = [
+                _request(probe, vector.tolist(), with_records)
+                for probe, vector in zip(probes, vectors, strict=True)
+            ]
+            answers = shard.query_batch(engine.QueryBatchRequest(requests))
+        return [
+            sorted(map(_scored, points), key=lambda image: (-image.score, image.id))
+            for points in answers
+        ]
+
+    def get(self, ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, StoredImage]:
+        """The points that exist among `ids`; vectors as stored, rounded to Float16."""
+        known = _possible(ids)
+        if not known:
+            return {}
+        with self._engine() as shard:
+            points = shard.retrieve(list(known), True, with_vectors)
+        return {image.record.id: image for image in map(_stored, points)}
+
+    def page(
+        self, after: str | None, limit: int, *, with_vectors: bool = False
+    ) -> tuple[list[StoredImage], str | None]:
+        """Up to `limit` points from the id `after` on, and where the next page starts."""
+        with self._engine() as shard:
+            request = engine.ScrollRequest(
+                offset=after, limit=limit, with_payload=True, with_vector=with_vectors
+            )
+            points, following = shard.scroll(request)
+        return [_stored(point) for point in points], _as_text(following)
+
+    def id_page(self, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        """Up to `limit` ids from `after` on, and where the next page starts."""
+        with self._engine() as shard:
+            request = engine.ScrollRequest(
+                offset=after, limit=limit, with_payload=False, with_vector=False
+            )
+            points, following = shard.scroll(request)
+        return [str(point.id) for point in points], _as_text(following)
+
+    def count(self, cluster: str | None = None) -> int:
+        """Exact number of points, of one cluster or of all."""
+        wanted = None if cluster is None else _matching("cluster", cluster)
+        with self._engine() as shard:
+            return shard.count(engine.CountRequest(exact=True, filter=wanted))
+
+    def cluster_sizes(self) -> dict[str, int]:
+        """Points per cluster label, over all generations present, by label."""
+        with self._engine() as shard:
+            hits = shard.facet(engine.FacetRequest("cluster", limit=MOST_LABELS, exact=True)).hits
+        # A label that has lost its last point stays among the hits, with a count of 0.
+        return dict(sorted((str(hit.value), hit.count) for hit in hits if hit.count))
+
+    def flush(self) -> None:
+        """Make everything acknowledged so far durable and quick to load."""
+        with self._engine() as shard:
+            shard.flush()
+            self._changed = 0
+
+    def tidy(self) -> None:
+        """Merge small segments, drop deleted points, lay each cluster's vectors side by side."""
+        with self._engine() as shard:
+            shard.optimize()
+            shard.flush()
+            self._changed = 0
+
+    def close(self) -> None:
+        """Flush and let go of the folder; closing twice is harmless."""
+        with self._lock:
+            shard, self._shard = self._shard, None
+            if shard is not None:
+                with translated(self._path):
+                    try:
+                        shard.flush()
+                    finally:
+                        shard.close()
+
+    def _note_changes(self, shard: engine.EdgeShard, count: int) -> None:
+        """Tidy little and often: the work, and with it the stall, grows with what has piled up."""
+        self._changed += count
+        if self._changed >= self._flush_points:
+            shard.flush()
+            shard.optimize()
+            self._changed = 0
+
+    @contextmanager
+    def _engine(self) -> Iterator[engine.EdgeShard]:
+        with self._lock:
+            if self._shard is None:
+                raise StoreError(f"store {self._path} is closed: open it again")
+            with translated(self._path):
+                yield self._shard
+
+
+def _create(path: Path) -> None:
+    """Make an empty collection beside `path`, then rename: it is complete or absent."""
+    beside = path.with_name(NEW_PREFIX + path.name)
+    keyword = engine.KeywordIndexParams
+    with translated(path):
+        shutil.rmtree(beside, ignore_errors=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shard = engine.EdgeShard.create(str(beside), _config())
+        try:
+            for field, index in (
+                ("cluster", keyword(is_tenant=True, memory=engine.Memory.Cold)),
+                ("root", keyword(memory=engine.Memory.Cold)),
+            ):
+                shard.update(engine.UpdateOperation.create_field_index(field, index))
+            shard.flush()
+        finally:
+            shard.close()  # the shard goes on writing to the path it was made with
+        os.rename(beside, path)
+
+
+def _config() -> engine.EdgeConfig:
+    cold = engine.Memory.Cold
+    return engine.EdgeConfig(
+        vectors=engine.EdgeVectorParams(
+            size=EMBEDDING_SIZE,
+            distance=engine.Distance.Cosine,
+            datatype=engine.VectorStorageDatatype.Float16,
+            memory=cold,
+        ),
+        # No graph: a search inside one cluster is a scan over vectors that lie side by side.
+        hnsw_config=engine.HnswIndexConfig(
+            m=0, payload_m=0, ef_construct=100, full_scan_threshold=10, memory=cold
+        ),
+        optimizers=engine.EdgeOptimizersConfig(
+            default_segment_number=1,
+            max_segment_size=SEGMENT_KILOBYTES,
+            indexing_threshold=MERGE_KILOBYTES,
+        ),
+        payload_memory=cold,
+        id_tracker_memory=cold,
+        wal_enabled=True,  # also the engine's lock: without it two processes open one shard
+    )
+
+
+def _request(probe: Probe, vector: list[float], with_records: bool) -> engine.QueryRequest:
+    return engine.QueryRequest(
+        limit=probe.limit,
+        query=engine.Query.Nearest(vector),
+        filter=None if probe.cluster is None else _matching("cluster", probe.cluster),
+        with_payload=with_records,
+        with_vector=False,
+    )
+
+
+def _matching(field: str, value: str) -> engine.Filter:
+    return engine.Filter(must=[engine.FieldCondition(field, match=engine.MatchValue(value))])
+
+
+def _checked_id(point_id: str) -> str:
+    if not _CANONICAL_ID.fullmatch(point_id):
+        raise StoreError(f"point id {point_id!r} is not a UUID: make ids as lower-case UUIDs")
+    return point_id
+
+
+def _possible(ids: Sequence[str]) -> list[engine.PointId]:
+    """Ids that can exist; the engine would refuse the whole list for one that is not a UUID."""
+    return [point_id for point_id in ids if _CANONICAL_ID.fullmatch(point_id)]
+
+
+def _as_text(point_id: int | UUID | str | None) -> str | None:
+    return None if point_id is None else str(point_id)
+
+
+def _scored(point: engine.ScoredPoint) -> ScoredImage:
+    point_id = str(point.id)
+    payload = point.payload
+    record = None if payload is None else ImageRecord.from_payload(point_id, payload)
+    # Rounding to Float16 can carry a score past the ends.
+    return ScoredImage(point_id, max(-1.0, min(1.0, point.score)), record)
+
+
+def _stored(point: engine.Record) -> StoredImage:
+    record = ImageRecord.from_payload(str(point.id), point.payload or {})
+    vector = None if point.vector is None else np.asarray(point.vector, dtype=np.float32)
+    return StoredImage(record, vector)

@@ -1,0 +1,105 @@
+"""`VectorStore`: the few verbs that the rest of Lookalike needs from a vector database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import VectorRefused
+from shared.types import EMBEDDING_SIZE, Embeddings, ImageRecord, ScoredImage, StoredImage
+
+UNIT_TOLERANCE = 1e-3
+"""How far a row's L2 length may be from 1. float32 rounding is 1e-6, int8 encoders keep to 1e-4."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One cluster searched for one query: `cluster` is a label, None means the whole collection."""
+
+    vector: NDArray[np.float32]
+    cluster: str | None
+    limit: int
+
+
+class VectorStore(Protocol):
+    """One collection of points: the vectors of one encoder, with their payloads.
+
+    Every method raises `StoreError` (or a child of it) when the store fails. All writes are
+    idempotent, so a caller that saw no acknowledgement may repeat them.
+    """
+
+    def upsert(self, records: Sequence[ImageRecord], vectors: Embeddings) -> None:
+        """Insert or replace points, row i of `vectors` (n, 512) belonging to `records[i]`.
+
+        Raises `VectorRefused` before anything is written if a row is not finite or not unit.
+        """
+        ...
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove points; ids that are not there are passed over."""
+        ...
+
+    def delete_root(self, root: str) -> None:
+        """Remove every point of one root id."""
+        ...
+
+    def search(
+        self, probes: Sequence[Probe], *, with_records: bool = True
+    ) -> list[list[ScoredImage]]:
+        """Exact cosine search, best first, one answer list per probe, as one batch."""
+        ...
+
+    def get(self, ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, StoredImage]:
+        """The points that exist among `ids`."""
+        ...
+
+    def scroll(
+        self, *, batch_size: int = 1000, with_vectors: bool = False
+    ) -> Iterator[list[StoredImage]]:
+        """Every point, in batches, in the order of the ids."""
+        ...
+
+    def ids(self) -> set[str]:
+        """The ids of all points."""
+        ...
+
+    def count(self, cluster: str | None = None) -> int:
+        """Exact number of points, of one cluster or of all."""
+        ...
+
+    def cluster_sizes(self) -> dict[str, int]:
+        """Points per cluster label, over all generations present."""
+        ...
+
+    def flush(self) -> None:
+        """Make everything acknowledged so far durable and quick to load."""
+        ...
+
+    def tidy(self) -> None:
+        """Merge segments, drop deleted points, lay each cluster's vectors side by side."""
+        ...
+
+    def close(self) -> None:
+        """Release the store; further calls raise `StoreError`. Closing twice is harmless."""
+        ...
+
+
+def validated(vectors: Embeddings, count: int) -> Embeddings:
+    """The vectors as float32 (count, 512), or `VectorRefused` naming the first bad row."""
+    array = np.ascontiguousarray(vectors, dtype=np.float32)
+    if array.shape != (count, EMBEDDING_SIZE):
+        raise VectorRefused(
+            f"vectors have shape {array.shape}, expected ({count}, {EMBEDDING_SIZE})"
+        )
+    norms = np.linalg.norm(array.astype(np.float64), axis=1)
+    bad = np.flatnonzero(~(np.abs(norms - 1) <= UNIT_TOLERANCE))
+    if bad.size:
+        row = int(bad[0])
+        raise VectorRefused(
+            f"vector {row} has length {norms[row]:.6g}, expected 1: encode it again"
+        )
+    return array

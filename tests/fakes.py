@@ -1,0 +1,146 @@
+"""In-memory stand-ins that implement the protocols; the contract suite runs on them as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import StoreError
+from shared.store.protocol import Probe, validated
+from shared.types import (
+    EMBEDDING_SIZE,
+    Embeddings,
+    ImageRecord,
+    Pixels,
+    PixelSpec,
+    ScoredImage,
+    StoredImage,
+)
+
+
+class MemoryStore:
+    """A `VectorStore` in a dict: exact by being plain."""
+
+    def __init__(self) -> None:
+        self._points: dict[str, tuple[ImageRecord, NDArray[np.float32]]] = {}
+        self._closed = False
+
+    def upsert(self, records: Sequence[ImageRecord], vectors: Embeddings) -> None:
+        points = self._open()
+        rows = validated(vectors, len(records)).copy()
+        points |= {record.id: (record, row) for record, row in zip(records, rows, strict=True)}
+
+    def delete(self, ids: Sequence[str]) -> None:
+        for point in ids:
+            self._open().pop(point, None)
+
+    def delete_root(self, root: str) -> None:
+        self.delete([key for key, (record, _) in self._open().items() if record.root == root])
+
+    def search(
+        self, probes: Sequence[Probe], *, with_records: bool = True
+    ) -> list[list[ScoredImage]]:
+        return [self._search(probe, with_records) for probe in probes]
+
+    def _search(self, probe: Probe, with_records: bool) -> list[ScoredImage]:
+        query = validated(np.asarray(probe.vector)[None], 1)[0]
+        found = [
+            ScoredImage(record.id, float(row @ query), record if with_records else None)
+            for record, row in self._open().values()
+            if probe.cluster is None or probe.cluster in record.cluster
+        ]
+        return sorted(found, key=lambda image: (-image.score, image.id))[: probe.limit]
+
+    def get(self, ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, StoredImage]:
+        points = self._open()
+        return {key: self._stored(key, with_vectors) for key in ids if key in points}
+
+    def scroll(
+        self, *, batch_size: int = 1000, with_vectors: bool = False
+    ) -> Iterator[list[StoredImage]]:
+        keys = sorted(self._open())
+        for start in range(0, len(keys), batch_size):
+            yield [self._stored(key, with_vectors) for key in keys[start : start + batch_size]]
+
+    def _stored(self, key: str, with_vectors: bool) -> StoredImage:
+        record, row = self._open()[key]
+        return StoredImage(record, row.copy() if with_vectors else None)
+
+    def ids(self) -> set[str]:
+        return set(self._open())
+
+    def count(self, cluster: str | None = None) -> int:
+        records = [record for record, _ in self._open().values()]
+        return sum(cluster is None or cluster in record.cluster for record in records)
+
+    def cluster_sizes(self) -> dict[str, int]:
+        labels = [label for record, _ in self._open().values() for label in record.cluster]
+        return {label: labels.count(label) for label in sorted(set(labels))}
+
+    def flush(self) -> None:
+        self._open()
+
+    def tidy(self) -> None:
+        self._open()
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _open(self) -> dict[str, tuple[ImageRecord, NDArray[np.float32]]]:
+        if self._closed:
+            raise StoreError("the store is closed")
+        return self._points
+
+
+class MeanColorEncoder:
+    """An `Encoder` worked by hand: the direction of the mean colour, in the first three axes.
+
+    Pure red is axis 0, green axis 1, blue axis 2; black has no direction and gives zeros.
+    """
+
+    def __init__(self, size: int = 4) -> None:
+        self.id = "mean-color"
+        self.spec = PixelSpec(size=size)
+
+    def encode(self, pixels: Pixels) -> Embeddings:
+        means = pixels.reshape(len(pixels), -1, 3).mean(axis=1)
+        lengths = np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+        vectors = np.zeros((len(pixels), EMBEDDING_SIZE), np.float32)
+        vectors[:, :3] = means / lengths
+        return vectors
+
+
+def record(name: str, cluster: str = "g1/0", *, root: str = "/photos") -> ImageRecord:
+    """A plausible payload for a path inside a root, its id the real one."""
+    from shared.points import point_id
+    from shared.types import ancestor_folders, record_path
+
+    raw = name.encode("utf-8", "surrogateescape")
+    path, path_raw = record_path(raw)
+    return ImageRecord(
+        id=point_id(root, raw),
+        root=root,
+        path=path,
+        path_raw=path_raw,
+        folders=ancestor_folders(raw),
+        cluster=(cluster,),
+        sha256="0" * 64,
+        phash="0" * 16,
+        width=4,
+        height=4,
+        format="JPEG",
+        bytes=100,
+        mtime=1_700_000_000.0,
+        taken_at=None,
+        indexed_at="2026-11-24T00:00:00+00:00",
+        encoder="mean-color",
+    )
+
+
+def axis_vector(*values: float) -> NDArray[np.float32]:
+    """float32 (512,) that starts with these values, the rest 0."""
+    vector = np.zeros(EMBEDDING_SIZE, np.float32)
+    vector[: len(values)] = values
+    return vector

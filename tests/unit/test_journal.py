@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer.database import Database
+from indexer.journal import Indexed, Journal
+from indexer.roots import Roots, find_root
+from shared.errors import JournalError, RootError
+from shared.images import Signature
+
+SIGN = Signature(10, 1, 2, 3, 4)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "journal.sqlite3")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def journal(database: Database) -> Journal:
+    return Journal(database)
+
+
+def test_a_path_is_owed_until_its_point_is_acknowledged(journal: Journal) -> None:
+    journal.owe([("r", b"a", SIGN), ("r", b"b", SIGN)])
+    assert [file.path for file in journal.owed_after("", b"", 9)] == [b"a", b"b"]
+    journal.done("c", [(Indexed("r", b"a", "hash", "g1/0"), SIGN)])
+    assert [file.path for file in journal.owed_after("", b"", 9)] == [b"b"]
+    assert journal.counts() == {"owed": 1, "unsettled": 0, "indexed": 1, "refused": 0}
+    file = journal.file("r", b"a")
+    assert file is not None
+    assert (file.state, file.sha256, file.signature) == ("indexed", "hash", SIGN)
+    assert journal.count_points("c") == 1
+    assert journal.cluster_sizes("c") == {"g1/0": 1}
+
+
+def test_owed_pages_go_on_after_the_last_path_of_any_root(journal: Journal) -> None:
+    journal.owe([("r1", b"z", SIGN), ("r2", b"a", SIGN), ("r1", b"a", SIGN)])
+    first = journal.owed_after("", b"", 2)
+    assert [(file.root, file.path) for file in first] == [("r1", b"a"), ("r1", b"z")]
+    rest = journal.owed_after(first[-1].root, first[-1].path, 2)
+    assert [(file.root, file.path) for file in rest] == [("r2", b"a")]
+
+
+def test_owing_again_keeps_the_hash_that_a_rename_is_recognised_by(journal: Journal) -> None:
+    journal.done("c", [(Indexed("r", b"a", "hash", "g1/0"), SIGN)])
+    journal.owe([("r", b"a", Signature(11, 1, 2, 3, 4))])
+    file = journal.file("r", b"a")
+    assert file is not None
+    assert (file.state, file.sha256, file.signature.size) == ("owed", "hash", 11)
+
+
+def test_refusing_drops_the_point_and_keeps_the_reason(journal: Journal) -> None:
+    journal.done("c", [(Indexed("r", b"a", "hash", "g1/0"), SIGN)])
+    journal.refuse([("r", b"a", SIGN, "is empty")])
+    assert journal.count_points("c") == 0
+    assert [(file.path, file.reason) for file in journal.refused()] == [(b"a", "is empty")]
+    assert journal.known_contents(10) == []
+
+
+def test_a_second_collection_lacks_what_it_has_not_acknowledged(journal: Journal) -> None:
+    points = [(Indexed("r", path, f"hash {path!r}", "g1/0"), SIGN) for path in (b"a", b"b")]
+    journal.done("old", points)
+    assert journal.lacking("old", "new") == 2
+    assert journal.owe_lacking("new") == 2
+    journal.done("new", points[:1])
+    assert journal.lacking("old", "new") == 1
+    changed = Indexed("r", b"b", "other content", "g1/0")
+    journal.done("new", [(changed, SIGN)])
+    assert journal.lacking("old", "new") == 1
+    journal.drop_collection("old")
+    assert journal.collections() == ["new"]
+
+
+def test_a_lost_point_is_owed_again(journal: Journal) -> None:
+    journal.done("c", [(Indexed("r", b"a", "hash", "g1/0"), SIGN)])
+    journal.lose("c", [("r", b"a")])
+    assert journal.counts()["owed"] == 1
+    assert journal.holder("c", "hash") is None
+
+
+def test_unsettled_files_are_not_owed(journal: Journal) -> None:
+    journal.owe([("r", b"a", SIGN)])
+    journal.unsettle("r", b"a")
+    assert not journal.has_owed()
+    assert journal.counts()["unsettled"] == 1
+
+
+def test_paths_are_bytes_of_any_kind(journal: Journal) -> None:
+    path = b"caf\xe9\n\x01"
+    journal.done("c", [(Indexed("r", path, "hash", "g1/0"), SIGN)])
+    assert [point.path for point in journal.points("c", "r")] == [path]
+    journal.remove([("r", path)])
+    assert journal.count_points("c") == 0
+    assert journal.file("r", path) is None
+
+
+def test_counts_follow_every_change(journal: Journal) -> None:
+    assert journal.counts()["owed"] == 0
+    journal.owe([("r", b"a", SIGN)])
+    assert journal.counts()["owed"] == 1
+    journal.remove([("r", b"a")])
+    assert journal.counts()["owed"] == 0
+
+
+def test_another_connection_sees_what_was_committed(database: Database, tmp_path: Path) -> None:
+    Journal(database).owe([("r", b"a", SIGN)])
+    other = Database(tmp_path / "journal.sqlite3")
+    assert Journal(other).counts()["owed"] == 1
+    other.close()
+
+
+def test_a_failed_transaction_leaves_nothing(journal: Journal, database: Database) -> None:
+    def fail_half_way() -> None:
+        with database.transaction():
+            database.execute_many(
+                "INSERT INTO files (root, path, state) VALUES (?, ?, ?)", [("r", b"a", "owed")]
+            )
+            database.execute("INSERT INTO nowhere VALUES (1)")
+
+    with pytest.raises(JournalError, match="nowhere"):
+        fail_half_way()
+    assert journal.counts()["owed"] == 0
+
+
+def test_a_journal_of_another_version_or_kind_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    with sqlite3.connect(path) as raw:
+        raw.execute("PRAGMA user_version=99")
+    raw.close()
+    with pytest.raises(JournalError, match="format 99"):
+        Database(path)
+    path.write_bytes(b"not a database at all, but long enough to be looked at" * 20)
+    with pytest.raises(JournalError, match="not a database"):
+        Database(path)
+
+
+def test_roots_are_remembered_with_what_the_user_asked(database: Database) -> None:
+    roots = Roots(database)
+    roots.remember("/photos", b"/photos", ["raw"])
+    roots.note(roots.all()[0], 3, "a folder cannot be listed")
+    roots.request("/photos", "accept")
+    root = roots.all()[0]
+    assert (root.excludes, root.suspended, root.accept) == (("raw",), 3, True)
+    assert root.problem == "a folder cannot be listed"
+    assert root.identity is None
+    roots.trust(root, (5, 6))
+    root = roots.all()[0]
+    assert (root.identity, root.accept) == ((5, 6), False)
+    roots.drop("/photos")
+    assert roots.all() == []
+
+
+def test_a_root_is_found_by_folder_or_name_and_a_stranger_is_told_what_there_is(
+    database: Database, tmp_path: Path
+) -> None:
+    roots = Roots(database)
+    roots.remember("holiday", bytes(tmp_path), [])
+    assert find_root(roots.all(), "holiday").id == "holiday"
+    assert find_root(roots.all(), str(tmp_path)).id == "holiday"
+    with pytest.raises(RootError, match="remembered are 'holiday'"):
+        find_root(roots.all(), "elsewhere")

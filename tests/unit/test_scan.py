@@ -1,0 +1,229 @@
+"""Disk against journal. The rules of what may be deleted are the contract with the user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.database import Database
+from indexer.journal import Indexed, Journal
+from indexer.listing import Chooser
+from indexer.roots import Root, Roots
+from indexer.scan import Reconciled, Scanner
+from indexer.settling import Settling
+from shared.points import point_id
+from tests.fakes import MemoryStore, record
+
+
+class House:
+    """A folder, a journal and a store, and a stand-in for the pipeline between them."""
+
+    def __init__(self, folder: Path, database: Database, settle_seconds: float = 1e-6) -> None:
+        self.folder = folder
+        folder.mkdir()
+        self.journal, self.roots, self.store = Journal(database), Roots(database), MemoryStore()
+        self.settling = Settling(settle_seconds)
+        self.scanner = Scanner(
+            self.journal, self.roots, self.settling, settle_seconds=settle_seconds
+        )
+        self.roots.remember("r", os.fsencode(folder), [])
+
+    @property
+    def root(self) -> Root:
+        return self.roots.all()[0]
+
+    def write(self, *names: str) -> None:
+        for name in names:
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_text(f"content of {name}")
+
+    def reconcile(self, *excludes: str) -> Reconciled:
+        return self.scanner.reconcile(self.root, Chooser(excludes), [self.store])
+
+    def index(self) -> list[str]:
+        """Do what is owed, as the pipeline would."""
+        owed = self.journal.owed_after("", b"", 10_000)
+        vectors = np.eye(512, dtype=np.float32)[[0] * len(owed)]
+        self.store.upsert([record(os.fsdecode(file.path), root="r") for file in owed], vectors)
+        self.journal.done(
+            "c",
+            [
+                (Indexed("r", file.path, str(file.signature.inode), "g1/0"), file.signature)
+                for file in owed
+            ],
+        )
+        return [os.fsdecode(file.path) for file in owed]
+
+    def scan(self) -> Reconciled:
+        result = self.reconcile()
+        self.index()
+        return result
+
+    def holds(self, *names: str) -> bool:
+        return self.store.ids() == {point_id("r", os.fsencode(name)) for name in names}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    database = Database(tmp_path / "journal.sqlite3")
+    yield House(tmp_path / "photos", database)
+    database.close()
+
+
+def test_new_changed_and_touched_files_are_owed_and_the_rest_is_not(house: House) -> None:
+    house.write("a", "b", "c")
+    assert house.reconcile().owed == 3
+    assert sorted(house.index()) == ["a", "b", "c"]
+    assert house.reconcile().owed == 0
+    (house.folder / "b").write_text("something else")
+    os.utime(house.folder / "c")
+    house.reconcile()
+    assert sorted(house.index()) == ["b", "c"]
+
+
+def test_same_size_and_time_but_other_content_is_owed(house: House) -> None:
+    house.write("a")
+    house.scan()
+    before = (house.folder / "a").stat()
+    (house.folder / "a").write_text("CONTENT OF a")
+    os.utime(house.folder / "a", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (house.folder / "a").stat().st_size == before.st_size
+    assert house.reconcile().owed == 1
+
+
+def test_what_is_gone_is_deleted(house: House) -> None:
+    house.write("a", "b", "c")
+    house.scan()
+    (house.folder / "b").unlink()
+    assert house.reconcile().deleted == 1
+    assert house.holds("a", "c")
+    assert house.journal.file("r", b"b") is None
+
+
+def test_half_may_go_and_more_than_half_is_suspended_until_accepted(house: House) -> None:
+    house.write("a", "b", "c", "d")
+    house.scan()
+    (house.folder / "a").unlink()
+    (house.folder / "b").unlink()
+    assert house.reconcile().deleted == 2
+    house.write("e", "f")
+    house.scan()
+    for name in ("c", "d", "e"):
+        (house.folder / name).unlink()
+    result = house.reconcile()
+    assert (result.deleted, result.suspended) == (0, 3)
+    assert house.holds("c", "d", "e", "f")
+    assert house.root.suspended == 3
+    house.roots.request("r", "accept")
+    assert house.reconcile().deleted == 3
+    assert house.holds("f")
+    assert (house.root.suspended, house.root.accept) == (0, False)
+
+
+def test_a_missing_root_deletes_nothing_and_says_so(house: House) -> None:
+    house.write("a", "b")
+    house.scan()
+    house.folder.rename(house.folder.with_name("away"))
+    result = house.reconcile()
+    assert result.problem is not None
+    assert "No such file" in result.problem
+    assert house.holds("a", "b")
+    house.folder.with_name("away").rename(house.folder)
+    assert house.reconcile() == Reconciled()
+    assert house.root.problem is None
+
+
+def test_a_root_made_again_is_not_believed_but_its_new_files_are_owed(house: House) -> None:
+    house.write("a", "b", "c", "d")
+    house.scan()
+    keep = house.folder.with_name("keeps the inode taken")
+    house.folder.rename(keep)
+    house.folder.mkdir()
+    house.write("a", "b", "c", "new")
+    result = house.reconcile()
+    assert (result.owed, result.deleted, result.suspended) == (4, 0, 1)
+    house.index()
+    house.roots.request("r", "accept")
+    assert house.reconcile().deleted == 1
+    assert house.holds("a", "b", "c", "new")
+    shutil.rmtree(keep)
+
+
+def test_a_root_moved_whole_is_believed(house: House) -> None:
+    house.write("a", "b")
+    house.scan()
+    copy = house.folder.with_name("copy")
+    shutil.copytree(house.folder, copy)
+    house.roots.remember("r", os.fsencode(copy), [])
+    house.reconcile()
+    assert house.root.identity == (copy.stat().st_dev, copy.stat().st_ino)
+    assert house.root.suspended == 0
+
+
+def test_a_rename_waits_for_its_new_name_and_does_not_count_as_a_loss(house: House) -> None:
+    house.write("a/1", "a/2", "a/3")
+    house.scan()
+    (house.folder / "a").rename(house.folder / "b")
+    first = house.reconcile()
+    assert (first.owed, first.held, first.deleted, first.suspended) == (3, 3, 0, 0)
+    assert house.holds("a/1", "a/2", "a/3")
+    house.index()
+    second = house.reconcile()
+    assert (second.owed, second.held, second.deleted) == (0, 0, 3)
+    assert house.holds("b/1", "b/2", "b/3")
+
+
+def test_a_file_that_vanished_before_it_was_indexed_goes_whatever_the_rest(house: House) -> None:
+    house.write("a", "b")
+    house.reconcile()
+    (house.folder / "a").unlink()
+    (house.folder / "b").unlink()
+    result = house.reconcile()
+    assert (result.deleted, result.suspended) == (2, 0)
+    assert house.journal.counts()["owed"] == 0
+
+
+def test_a_name_excluded_later_leaves_the_index(house: House) -> None:
+    house.write("a.jpg", "b.jpg", "c.png")
+    house.scan()
+    house.reconcile("*.png")
+    assert house.holds("a.jpg", "b.jpg")
+
+
+def test_below_a_folder_that_cannot_be_listed_nothing_is_deleted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write("seen/a", "seen/b", "seen/c", "shut/d")
+    house.scan()
+    (house.folder / "seen/a").unlink()
+    (house.folder / "shut/d").unlink()
+    scandir = os.scandir
+
+    def refusing(path: bytes) -> object:
+        if path.endswith(b"shut"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(
+        os, "scandir", refusing
+    )  # root may read everything, so mode 000 tells nothing
+    result = house.reconcile()
+    assert result.deleted == 1
+    assert result.problem == "folder 'shut' cannot be listed: Permission denied"
+    assert house.holds("seen/b", "seen/c", "shut/d")
+    monkeypatch.undo()
+    assert house.reconcile().deleted == 1
+
+
+def test_a_fresh_file_is_watched_for_rest_first(tmp_path: Path) -> None:
+    database = Database(tmp_path / "journal.sqlite3")
+    house = House(tmp_path / "photos", database, settle_seconds=60)
+    house.write("a")
+    assert house.reconcile().owed == 0
+    assert len(house.settling) == 1
+    database.close()

@@ -1,0 +1,146 @@
+"""The embedded store on disk: made whole or not at all, damage named, one process at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.errors import StoreBusy, StoreError, StoreMissing
+from shared.store.collections import EdgeCollections
+from shared.store.edge import EdgeStore
+from shared.store.protocol import Probe
+from shared.types import Embeddings
+from tests.fakes import record
+
+
+def rows(count: int, seed: int = 0) -> Embeddings:
+    made = np.random.default_rng(seed).normal(size=(count, 512)).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
+
+
+def test_what_is_closed_is_there_when_opened_again(tmp_path: Path) -> None:
+    records = [record(f"{n}.jpg") for n in range(30)]
+    store = EdgeStore.open(tmp_path / "c", create=True)
+    store.upsert(records, rows(30))
+    store.close()
+    store = EdgeStore.open(tmp_path / "c", create=True)
+    assert store.ids() == {item.id for item in records}
+    assert store.cluster_sizes() == {"g1/0": 30}
+    store.close()
+
+
+def test_a_missing_collection_is_not_made_by_looking(tmp_path: Path) -> None:
+    with pytest.raises(StoreMissing, match="does not exist: run `indexer scan`"):
+        EdgeStore.open(tmp_path / "c")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    store = EdgeStore.open(tmp_path / "c", create=True)
+    with pytest.raises(StoreBusy, match="held by another process"):
+        EdgeStore.open(tmp_path / "c")
+    store.close()
+
+
+@pytest.mark.parametrize("victim", ["edge_config.json", "segments/*/segment.json", "nothing left"])
+def test_damage_is_named_with_its_remedy(tmp_path: Path, victim: str) -> None:
+    path = tmp_path / "c"
+    if victim == "nothing left":
+        path.mkdir()
+    else:
+        EdgeStore.open(path, create=True).close()
+        next(path.glob(victim)).write_bytes(b"garbage")
+    with pytest.raises(StoreError) as caught:
+        EdgeStore.open(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "remove this folder and run `indexer scan`" in message
+    assert "\n" not in message
+    assert caught.value.__cause__ is not None
+
+
+def test_an_unfinished_creation_is_swept_away(tmp_path: Path) -> None:
+    (tmp_path / ".new-c" / "segments").mkdir(parents=True)
+    (tmp_path / ".old-d").mkdir()
+    stores = EdgeCollections(tmp_path, flush_points=100)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / ".new-c" / "segments").mkdir(parents=True)
+    stores.open("c", create=True)
+    assert stores.names() == ["c"]
+    assert stores.store("c").count() == 0
+    stores.close()
+
+
+def test_dropping_removes_the_folder(tmp_path: Path) -> None:
+    stores = EdgeCollections(tmp_path, flush_points=100)
+    for name in ("a", "b"):
+        stores.open(name, create=True)
+    stores.drop("a")
+    stores.drop("a")
+    assert stores.names() == [path.name for path in tmp_path.iterdir()] == ["b"]
+    with pytest.raises(StoreMissing):
+        stores.store("a")
+    stores.close()
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".hidden", "a\0b", "x" * 200])
+def test_names_stay_inside_the_store(tmp_path: Path, name: str) -> None:
+    stores = EdgeCollections(tmp_path / "store", flush_points=100)
+    for use in (lambda: stores.open(name, create=True), lambda: stores.drop(name)):
+        with pytest.raises(StoreError, match="cannot be used"):
+            use()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_id_or_payload_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    store = EdgeStore.open(tmp_path / "c", create=True)
+    good = record("a.jpg")
+    for bad in (
+        dataclasses.replace(good, id="7"),
+        dataclasses.replace(good, mtime=float("nan")),
+        dataclasses.replace(good, root="\udcff"),
+    ):
+        with pytest.raises(StoreError):
+            store.upsert([good, bad], rows(2))
+        assert store.count() == 0
+    store.upsert([good], rows(1))
+    assert store.count() == 1
+    store.close()
+
+
+def test_what_the_engine_rejects_is_our_error(tmp_path: Path) -> None:
+    store = EdgeStore.open(tmp_path / "c", create=True)
+    with pytest.raises(StoreError):
+        store.search([Probe(rows(1)[0], None, -1)])
+    with pytest.raises(StoreError):
+        store.page("no id", 10)
+    store.close()
+
+
+def test_threads_may_share_a_store(tmp_path: Path) -> None:
+    store = EdgeStore.open(tmp_path / "c", create=True, flush_points=50)
+    failures: list[BaseException] = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(5):
+                records = [record(f"{number}/{turn}/{n}.jpg") for n in range(20)]
+                store.upsert(records, rows(20, seed=number * 100 + turn))
+                store.search([Probe(rows(1)[0], "g1/0", 5)])
+                store.delete([records[0].id])
+                assert set(store.get([records[1].id])) == {records[1].id}
+        except BaseException as error:  # noqa: BLE001 - reported by the test's own thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert store.count() == 4 * 5 * 19
+    store.close()
