@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,8 +79,6 @@ def decode_alone(paths: list[Path], home: Path) -> None:
 
 def fresh_home(work: Path, home: Path) -> Path:
     """A new home with the same models and nothing indexed."""
-    import shutil
-
     fresh = work / "fresh"
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(home / "models", fresh / "models")
@@ -112,14 +111,21 @@ def cold_query(work: Path, home: Path, small: list[Path]) -> None:
     indexed = work / "fresh"  # as `growth` left it: every small picture indexed, cleanly closed
     question = small[17]
 
-    def ask() -> Run:
-        return run(*ours("searcher"), "query", question, "--json", home=indexed)
+    def ask(asked: Path) -> Run:
+        return run(*ours("searcher"), "query", question, "--json", home=asked)
 
-    clean = repeat(7, ask)
+    clean = repeat(7, lambda: ask(indexed))
     answer = json.loads(clean.output)
     if answer["total"] != len(small):
         raise SystemExit(f"{answer['total']} images are indexed, {len(small)} were expected")
-    killed = repeat(5, ask, before=lambda: leave_as_a_kill_does(indexed))
+    dead, copy = killed_home(work, indexed), work / "killed-copy"
+
+    def restore() -> None:
+        shutil.rmtree(copy, ignore_errors=True)
+        # The store's files are sparse, and cp keeps them so.
+        subprocess.run(["/bin/cp", "-a", "--sparse=always", dead, copy], check=True)
+
+    killed = repeat(5, lambda: ask(copy), before=restore)
     vectors = stored_vectors(indexed, small)
     bundle = next((home / "models" / "encoders").iterdir())
     article.prepare(work / "article", bundle / "Conv_AE.h5", small, vectors, k=6)
@@ -148,26 +154,32 @@ def _row(name: str, one: Run, theirs: Run, bar: str) -> tuple[str, ...]:
     )
 
 
-_REWRITE = """
+_FILL_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
+import numpy as np
 from shared.models import Models
 from shared.settings import load_settings
 from shared.store.opening import open_store
-settings = load_settings({"home": Path(sys.argv[1])})
-store = open_store(settings, Models(settings.models).current().encoder, role="owner")
-for batch in list(store.scroll(batch_size=64, with_vectors=True)):
-    import numpy as np
+source, target = (load_settings({"home": Path(home)}) for home in sys.argv[1:])
+encoder = Models(source.models).current().encoder
+points = open_store(source, encoder).scroll(batch_size=64, with_vectors=True)
+store = open_store(target, encoder, create=True, role="owner")
+for batch in points:
     store.upsert([p.record for p in batch], np.stack([p.vector for p in batch]))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def leave_as_a_kill_does(home: Path) -> None:
-    """Write every point again and die by `kill -9`, with what was not flushed in the log."""
-    done = subprocess.run([sys.executable, "-c", _REWRITE, str(home)], check=False)
+def killed_home(work: Path, home: Path) -> Path:
+    """A copy of the home whose store was filled by a process that died by `kill -9`."""
+    killed = work / "killed"
+    shutil.rmtree(killed, ignore_errors=True)
+    shutil.copytree(home, killed, ignore=shutil.ignore_patterns("store", "run"))
+    done = subprocess.run([sys.executable, "-c", _FILL_AND_DIE, home, killed], check=False)
     if done.returncode != -signal.SIGKILL:
-        raise SystemExit(f"rewriting the points ended with {done.returncode}")
+        raise SystemExit(f"filling {killed} ended with {done.returncode}")
+    return killed
 
 
 def stored_vectors(home: Path, small: list[Path]) -> object:

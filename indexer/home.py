@@ -56,7 +56,8 @@ class Home:
             if not path.is_dir():
                 what = "is not a folder" if path.exists() else "does not exist"
                 raise RootError(f"{str(folder)!r} {what}: name a folder of pictures")
-            key = root_id(path, name)
+            named = {Path(os.fsdecode(root.folder)): key for key, root in known.items()}
+            key = root_id(path, name or named.get(path))
             _refuse_overlap(path, key, known.values(), self.settings.home)
             kept = known[key].excludes if key in known else ()
             self.roots.remember(

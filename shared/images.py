@@ -105,7 +105,7 @@ def read_file(path: str | bytes | os.PathLike[str], limits: Limits) -> tuple[byt
         raise ImageRefused(f"cannot be read: {error.strerror}") from error
     except ValueError as error:  # a NUL in the path
         raise ImageRefused(f"cannot be read: {error}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             raise ImageRefused("is not a regular file")
@@ -115,13 +115,15 @@ def read_file(path: str | bytes | os.PathLike[str], limits: Limits) -> tuple[byt
             raise ImageRefused(
                 f"has {before.st_size} bytes, more than max_file_bytes={limits.max_file_bytes}"
             )
-        try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
             data = file.read(before.st_size + 1)
-        except OSError as error:
-            raise ImageRefused(f"cannot be read: {error.strerror}") from error
         signature = Signature.of(before)
         if Signature.of(os.fstat(descriptor)) != signature or len(data) != signature.size:
             raise ImageChanged("changed while it was read")
+    except OSError as error:
+        raise ImageRefused(f"cannot be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
     return data, signature
 
 
@@ -212,11 +214,11 @@ def _at_scales(
             # Twice the target keeps the resampling filter in charge of the result's sharpness.
             edge = 2 * max(_HASH_EDGE, spec.size)
             image.draft("RGB", (edge, edge))
-        if image.size not in loaded:
-            size = image.size
+        size = image.size
+        if size not in loaded:
             loaded[size] = _eight_bit(image)
             loaded[size].load()
-        found.append(loaded[image.size])
+        found.append(loaded[size])
     return found
 
 
@@ -234,8 +236,9 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
         wide, high = (image.tag_v2.get(tag, 1) for tag in (Tiff.TILEWIDTH, Tiff.TILELENGTH))
         if wide * high > limits.max_pixels:
             raise ImageRefused(f"has tiles of {wide} x {high} pixels, more than {allowed}")
-    if image.format == "PNG":
-        # Asking a PNG for its EXIF loads it; where errors in EXIF are forgiven is no place for that.
+    if image.format in ("PNG", "TIFF"):
+        # Asking a PNG for its EXIF loads it, and that is where errors are forgiven: load it here.
+        # A TIFF has its final size only when it is loaded, because Pillow turns it then.
         image.load()
     return image
 
@@ -257,7 +260,7 @@ def enable_heic() -> bool:
 
 def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
-        return 1  # Pillow turns a TIFF itself, in its size at once and in its pixels on loading
+        return 1  # Pillow turned it when it was loaded
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001 - damaged EXIF must not cost the picture

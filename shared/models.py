@@ -148,12 +148,14 @@ class Models:
         """Write the next generation of an encoder's clusterings.
 
         `about` tells how it was made: `chosen_by`, `sizes`, `inertia` and so on, as JSON values.
-        `figures`: a folder of pictures that is copied in as `figures/`.
+        `figures`: a folder of pictures that is copied in as `figures/`. Raises ValueError, and
+        writes nothing, for centroids that `Clustering` refuses.
         """
+        centroids = Clustering(encoder, "unnamed", np.asarray(centroids)).centroids
         parent = self.root / "clusterings" / encoder
         with folder_beside(parent) as built:
             buffer = io.BytesIO()
-            np.save(buffer, np.ascontiguousarray(centroids, np.float32), allow_pickle=False)
+            np.save(buffer, centroids, allow_pickle=False)
             (built / "centroids.npy").write_bytes(buffer.getvalue())
             if figures is not None:
                 shutil.copytree(figures, built / "figures")

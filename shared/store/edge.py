@@ -52,7 +52,7 @@ class EdgeStore(Paged):
         self._lock = threading.RLock()
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False, flush_points: int = 5000) -> EdgeStore:
+    def open(cls, path: Path, *, create: bool = False, flush_points: int = 2000) -> EdgeStore:
         """Load the collection in `path`; make it first if it is absent and `create` is set.
 
         `flush_points`: flush and tidy after this many changed points. Raises `StoreMissing`,

@@ -47,7 +47,11 @@ class StoreLock:
             os.close(file)
             raise StoreError(f"lock file {path} cannot be locked: {error}") from error
         lock = cls(file)
-        lock.announce(None)
+        try:
+            lock.announce(None)
+        except StoreError:
+            lock.release()
+            raise
         return lock
 
     def announce(self, socket_path: Path | None) -> None:
@@ -55,8 +59,11 @@ class StoreLock:
         command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:2]])
         socket_text = None if socket_path is None else str(socket_path)
         content = json.dumps({"pid": os.getpid(), "command": command, "socket": socket_text})
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, content.encode(), 0)
+        try:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, content.encode(), 0)
+        except OSError as error:
+            raise StoreError(f"lock file of the store cannot be written: {error}") from error
 
     def release(self) -> None:
         """Let another process take the lock; releasing twice is harmless."""

@@ -96,6 +96,8 @@ def test_a_named_root_can_move(home: Path, photos: Path, tmp_path: Path) -> None
     shutil.rmtree(photos)
     found = _scan(home, moved, "--root-name", "holiday")
     assert (found["images"], found["encoded"], found["deleted"]) == (18, 0, 0)
+    assert _scan(home, moved)["images"] == 18
+    assert [root["root"] for root in status(home)["roots"]] == ["holiday"]
     line = searcher("query", moved / "red/0.jpg", "--home", home, "--json").stdout
     assert json.loads(line)["results"][0]["root"] == "holiday"
 
