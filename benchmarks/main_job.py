@@ -57,8 +57,8 @@ def decode_alone(paths: list[Path], home: Path) -> None:
     """Decode files with the product's pool and do nothing with the pixels."""
     from indexer.decoding.messages import Job
     from indexer.decoding.pool import DecodingPool
-    from shared.images import Limits
     from shared.models import Models
+    from shared.reading import Limits
     from shared.settings import load_settings
 
     settings, models = load_settings({"home": home}), Models(home / "models")

@@ -15,8 +15,8 @@ from indexer.scan import Reconciled, Scanner
 from indexer.settling import Settling
 from indexer.targets import Targets
 from shared.errors import DiskFull
-from shared.images import Limits
 from shared.models import Pair
+from shared.reading import Limits
 from shared.store.opening import StoreHub
 
 _PAGE = 512

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from indexer.database import Database
-from shared.images import Signature
+from shared.reading import Signature
 
 State = Literal["owed", "unsettled", "indexed", "refused"]
 """owed: read it. unsettled: look at the disk again first. The other two are outcomes."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import RootError
-from shared.images import Signature
+from shared.reading import Signature
 
 _UNFINISHED = re.compile(
     rb"(\.(part|partial|crdownload|download|tmp|temp|filepart|swp|bak)|~|#)$", re.IGNORECASE

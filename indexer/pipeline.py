@@ -14,8 +14,8 @@ from indexer.decoding.messages import Job, Outcome
 from indexer.decoding.pool import DecodingPool
 from indexer.journal import File, Indexed, Journal
 from shared.clustering import Clustering
-from shared.images import Signature
 from shared.points import point_id
+from shared.reading import Signature
 from shared.store.protocol import UNIT_TOLERANCE, VectorStore
 from shared.types import (
     EMBEDDING_SIZE,

@@ -11,8 +11,8 @@ from indexer.listing import Chooser, Listing, list_root
 from indexer.roots import Root, Roots
 from indexer.settling import Settling, has_rested
 from shared.errors import RootError
-from shared.images import Signature
 from shared.points import point_id
+from shared.reading import Signature
 from shared.store.protocol import VectorStore
 
 

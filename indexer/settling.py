@@ -7,7 +7,7 @@ import stat
 import time
 from collections.abc import Mapping
 
-from shared.images import Signature
+from shared.reading import Signature
 
 MAX_FILES = 10_000
 """Files watched for rest at a time; beyond it the next listing of their root finds them."""

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from searcher.pictures import Asked, Picture, result_picture
-from searcher.render import escape, found_in, shortfall
-from shared.images import Limits, jpeg_bytes
+from searcher.render import found_in, shortfall
+from shared.images import jpeg_bytes
+from shared.reading import Limits
+from shared.report import escape
 from shared.types import ScoredImage
 
 _STYLE = """
@@ -31,8 +33,9 @@ p { color: var(--quiet); margin: .5rem 0; }
 .results { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr));
   gap: 1.25rem; list-style: none; margin: 0; padding: 0; }
 figure { margin: 0; }
-.frame { position: relative; display: grid; place-items: center; aspect-ratio: 1; background: var(--box);
-  border-radius: .5rem; overflow: hidden; color: var(--quiet); text-align: center; padding: 0; }
+.frame { position: relative; display: grid; place-items: center; aspect-ratio: 1;
+  background: var(--box); border-radius: .5rem; overflow: hidden;
+  color: var(--quiet); text-align: center; padding: 0; }
 .frame img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; }
 .frame span { padding: 1rem; overflow-wrap: anywhere; }
 a.frame:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }

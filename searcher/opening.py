@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from searcher.search import Searcher
 from shared.clustering import Clustering
-from shared.images import Limits
 from shared.models import ENCODER_FILE, Bundle, Models
+from shared.reading import Limits
 from shared.roots import read_roots
 from shared.settings import Settings
 from shared.store.opening import open_store
@@ -45,32 +42,14 @@ class EncoderOnDemand:
         if self._loaded is None:
             from shared.encoder import LiteRTEncoder
 
-            spec = self.spec
-            encoder = LiteRTEncoder(
-                self._bundle.read(ENCODER_FILE), bundle_id=self.id, spec=spec, threads=1
+            self._loaded = LiteRTEncoder(
+                self._bundle.read(ENCODER_FILE), bundle_id=self.id, spec=self.spec, threads=1
             )
-            with _native_remarks_dropped():
-                encoder.encode(np.zeros((1, spec.size, spec.size, 3), np.uint8))
-            self._loaded = encoder
         return self._loaded
 
     def encode(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, size, size, 3) to float32 (n, 512) with unit rows."""
         return self.load().encode(pixels)
-
-
-@contextlib.contextmanager
-def _native_remarks_dropped() -> Iterator[None]:
-    """Keep LiteRT's remark on its delegate, which native code writes, off standard error."""
-    kept = os.dup(2)
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 @dataclass(frozen=True, slots=True)

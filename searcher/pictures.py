@@ -12,7 +12,8 @@ from PIL import Image
 from searcher.answer import Answer
 from searcher.query import Query
 from shared.errors import ImageRefused
-from shared.images import Limits, read_file, thumbnail
+from shared.images import thumbnail
+from shared.reading import Limits, read_file
 from shared.types import ImageRecord, ScoredImage, absolute_path
 
 EDGE = 320

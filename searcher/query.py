@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from shared.errors import QueryError
-from shared.images import Limits, read_file
+from shared.reading import Limits, read_file
 from shared.settings import Settings
 from shared.types import shown_path
 

@@ -8,22 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # `--help` and wrong usage need `escape`, and NumPy costs them 0.1 s
+from shared.report import escape
+
+if TYPE_CHECKING:
     from searcher.answer import Answer
     from shared.types import ScoredImage
 
 _BOLD, _DIM, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
-
-
-def escape(text: str) -> str:
-    """The text on one line, with nothing in it that a terminal would obey.
-
-    Control and format characters, line separators and surrogates become ``\\n``, ``\\x1b``,
-    ``\\u202e`` and so on; spaces and all visible characters stay.
-    """
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def share(part: int, whole: int) -> str:

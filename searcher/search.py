@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from searcher.answer import Answer, Took
 from shared.clustering import Clustering
 from shared.errors import QueryError, StoreMissing, VectorRefused
-from shared.images import Limits, pixels
+from shared.images import pixels
+from shared.reading import Limits
 from shared.store.protocol import Probe, VectorStore, validated
 from shared.types import Encoder, Pixels, ScoredImage
 

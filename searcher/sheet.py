@@ -9,8 +9,9 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from searcher.pictures import Asked, Picture, result_picture
-from searcher.render import escape, found_in, shortfall
-from shared.images import Limits
+from searcher.render import found_in, shortfall
+from shared.reading import Limits
+from shared.report import escape
 
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 

@@ -7,15 +7,12 @@ one geometry), so that one picture has one set of pixels wherever it enters.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import os
-import stat
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +22,9 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL import TiffImagePlugin as Tiff
 from PIL import WebPImagePlugin as _WebP  # noqa: F401
 
-from shared.errors import ImageChanged, ImageRefused
+from shared.errors import ImageRefused
+from shared.modes import eight_bit
+from shared.reading import Limits, content_hash, read_file
 from shared.types import Decoded, Pixels, PixelSpec
 
 # `decode` checks `max_pixels` itself before any pixel is decoded. Pillow's own check only warns up
@@ -40,9 +39,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _WEBP_SHARE = 2
 """libwebp and Pillow together hold a WebP four times over, any other picture at most twice."""
 
-_STRIP_PIXELS = 4_000_000
-"""Pixels that NumPy holds at a time while wide values are scaled to 8 bits."""
-
 _HASH_EDGE = 32
 _HASH_FREQUENCIES = 8
 _FILTERS = {
@@ -52,7 +48,6 @@ _FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
-_SIXTEEN_BIT = {"I;16", "I;16L", "I;16B", "I;16N"}
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -62,74 +57,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is refused unseen: more pixels than `max_pixels`, more bytes than `max_file_bytes`.
-
-    A WebP may have half of `max_pixels`, because decoding it takes twice the memory.
-    """
-
-    max_pixels: int = 100_000_000
-    max_file_bytes: int = 256 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """A file's state as the kernel tells it; any write, replacement or rename changes it."""
-
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    device: int
-
-    @classmethod
-    def of(cls, found: os.stat_result) -> Signature:
-        """The signature in a `stat` result."""
-        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
-
-
-def read_file(path: str | bytes | os.PathLike[str], limits: Limits) -> tuple[bytes, Signature]:
-    """A regular file's bytes and its signature, the same before and after reading.
-
-    Does not follow a link at the path's end and never waits on a FIFO. Raises `ImageRefused`
-    (missing, unreadable, link, special, empty, too large) or `ImageChanged`.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if os.path.islink(path):
-            raise ImageRefused("is a symbolic link, and links are not followed") from error
-        raise ImageRefused(f"cannot be read: {error.strerror}") from error
-    except ValueError as error:  # a NUL in the path
-        raise ImageRefused(f"cannot be read: {error}") from error
-    try:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise ImageRefused("is not a regular file")
-        if before.st_size == 0:
-            raise ImageRefused("is empty")
-        if before.st_size > limits.max_file_bytes:
-            raise ImageRefused(
-                f"has {before.st_size} bytes, more than max_file_bytes={limits.max_file_bytes}"
-            )
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            data = file.read(before.st_size + 1)
-        signature = Signature.of(before)
-        if Signature.of(os.fstat(descriptor)) != signature or len(data) != signature.size:
-            raise ImageChanged("changed while it was read")
-    except OSError as error:
-        raise ImageRefused(f"cannot be read: {error.strerror}") from error
-    finally:
-        os.close(descriptor)
-    return data, signature
-
-
-def content_hash(data: bytes) -> str:
-    """SHA-256 of a file's bytes, hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def decode(data: bytes, specs: Sequence[PixelSpec], limits: Limits | None = None) -> Decoded:
@@ -161,7 +88,7 @@ def thumbnail(data: bytes, edge: int, limits: Limits | None = None) -> Image.Ima
         image = _open(data, limits or Limits())
         turn = _orientation(image)
         image.draft("RGB", (edge, edge))
-        image = _eight_bit(image)
+        image = eight_bit(image)
         image.thumbnail((edge, edge), Image.Resampling.BILINEAR)
         return _turned(_on_ground(image, PixelSpec().ground), turn)
 
@@ -216,7 +143,7 @@ def _at_scales(
             image.draft("RGB", (edge, edge))
         size = image.size
         if size not in loaded:
-            loaded[size] = _eight_bit(image)
+            loaded[size] = eight_bit(image)
             loaded[size].load()
         found.append(loaded[size])
     return found
@@ -272,67 +199,9 @@ def _taken_at(image: Image.Image) -> str | None:
     try:
         exif = image.getexif()
         text = str(exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal))
-        return datetime.strptime(text.strip("\0 "), "%Y:%m:%d %H:%M:%S").isoformat()
+        return datetime.fromisoformat(text.strip("\0 ").replace(":", "-", 2)).isoformat()
     except Exception:  # noqa: BLE001 - damaged EXIF must not cost the picture
         return None
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """The image in a mode of 8 bits a channel that resamples well: L, LA, RGB or RGBA."""
-    if image.mode in _SIXTEEN_BIT:
-        grey, key = _by_strips(image, _sixteen_bit_scale(image)), image.info.get("transparency")
-        if isinstance(key, int):
-            grey.putalpha(_by_strips(image, lambda values: np.uint8(255) * (values != key)))
-        return grey
-    if image.mode in ("I", "F"):
-        return _by_strips(image, _wide_scale(image))
-    if image.mode in ("1", "L", "LA", "RGB", "RGBA"):
-        if "transparency" in image.info:
-            return image.convert("RGBA")
-        return image.convert("L") if image.mode == "1" else image
-    if image.mode in ("P", "PA", "La", "RGBa"):
-        return image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return image.convert("RGB")
-
-
-_Scale = Callable[[NDArray[Any]], NDArray[np.uint8]]
-
-
-def _by_strips(image: Image.Image, scale: _Scale) -> Image.Image:
-    """`scale` applied to a one-channel image, some rows at a time to save memory."""
-    image.load()
-    width, height = image.size
-    grey = np.empty((height, width), np.uint8)
-    rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        grey[top:bottom] = scale(np.asarray(image.crop((0, top, width, bottom))))
-    return Image.fromarray(grey)
-
-
-def _sixteen_bit_scale(image: Image.Image) -> _Scale:
-    """The upper 8 of 16 bits; a TIFF may use 12 of them, or have its white at 0."""
-    shift, flip = 8, 0
-    if isinstance(image, Tiff.TiffImageFile):
-        shift = 4 if image.tag_v2.get(Tiff.BITSPERSAMPLE) == (12,) else 8
-        flip = 255 if image.tag_v2.get(Tiff.PHOTOMETRIC_INTERPRETATION) == 0 else 0
-    return lambda values: ((values >> shift) ^ flip).astype(np.uint8)
-
-
-def _wide_scale(image: Image.Image) -> _Scale:
-    """Integers of 8 or 16 bits by their range, fractions in [0, 1], anything else by extremes."""
-    low, high = cast("tuple[float, float]", image.getextrema())
-    if low < 0 or high > 65535:
-        base, span = low, max(high - low, 1e-12)
-    else:
-        base, span = 0.0, 1.0 if high <= 1 else 255.0 if high <= 255 else 65535.0
-
-    def scale(values: NDArray[Any]) -> NDArray[np.uint8]:
-        if not np.isfinite(values).all():
-            raise ImageRefused("holds values that are not numbers")
-        return ((values.astype(np.float64) - base) / span * 255).round().astype(np.uint8)
-
-    return scale
 
 
 def _fitted(image: Image.Image, spec: PixelSpec, turn: int) -> Image.Image:

@@ -17,8 +17,12 @@ def error_line(error: BaseException) -> str:
     return f"unexpected {type(error).__name__}: {error}: run again with --debug and report it"
 
 
-def one_line(text: str) -> str:
-    """The text on one line: control characters, line ends and lone surrogates are escaped."""
+def escape(text: str) -> str:
+    """The text on one line, with nothing in it that a terminal would obey.
+
+    Control and format characters, line separators and surrogates become ``\\n``, ``\\x1b``,
+    ``\\u202e`` and so on; spaces and all visible characters stay.
+    """
     return "".join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in text
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from shared.report import error_line, one_line
+from shared.report import error_line, escape
 
 HomeOption = Annotated[
     Path | None,
@@ -30,7 +30,7 @@ ExcludeOption = Annotated[
 
 def say(message: str) -> None:
     """One line on standard error."""
-    typer.echo(one_line(message), err=True)
+    typer.echo(escape(message), err=True)
 
 
 @contextlib.contextmanager

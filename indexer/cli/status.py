@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from indexer.cli.console import DebugOption, HomeOption, reported_errors
-from shared.report import one_line
+from shared.report import escape
 
 SHOWN = 20
 """Refused files shown to people; `--json` has all."""
@@ -72,4 +72,4 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def _line(name: str, text: str) -> None:
-    typer.echo(one_line(f"{name:<9} {text}"))
+    typer.echo(escape(f"{name:<9} {text}"))

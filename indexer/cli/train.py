@@ -52,8 +52,8 @@ def train(
         from indexer.training import require_extra
         from indexer.training.training import TrainingConfig
         from indexer.training.training import train as run_training
-        from shared.images import Limits
         from shared.models import Models
+        from shared.reading import Limits
         from shared.settings import load_settings
 
         wanted = _clusters(k)

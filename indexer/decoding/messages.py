@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from shared.images import Limits, Signature
+from shared.reading import Limits, Signature
 from shared.types import Decoded, PixelSpec
 
 MAX_MESSAGE_BYTES = 64 * 2**20

@@ -21,7 +21,7 @@ from indexer.decoding.messages import (
     pack_jobs,
     unpack_outcome,
 )
-from shared.images import Limits, Signature
+from shared.reading import Limits, Signature
 from shared.types import PixelSpec
 
 _JOBS_A_MESSAGE = 8

@@ -19,7 +19,8 @@ from indexer.decoding.messages import (
     unpack_jobs,
 )
 from shared.errors import ImageChanged, ImageRefused
-from shared.images import Limits, Signature, content_hash, decode, enable_heic, read_file
+from shared.images import decode, enable_heic
+from shared.reading import Limits, Signature, content_hash, read_file
 from shared.types import PixelSpec
 
 _ADDRESS_SPACE_BYTES = 3 * 2**30

@@ -12,7 +12,8 @@ from types import TracebackType
 import numpy as np
 
 from shared.errors import ImageRefused
-from shared.images import Limits, decode, read_file
+from shared.images import decode
+from shared.reading import Limits, read_file
 from shared.types import Pixels, PixelSpec, Progress
 
 ImagePath = str | bytes | os.PathLike[str]

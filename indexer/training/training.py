@@ -15,8 +15,8 @@ from indexer.training import MIN_IMAGES, require_extra
 from indexer.training.source import ImagePath, PixelSource, check_images
 from shared.errors import TrainingError
 from shared.files import folder_beside
-from shared.images import Limits
 from shared.models import Models, Pair
+from shared.reading import Limits
 from shared.types import PixelSpec, Progress
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 import typer
 
-from searcher.render import escape
-from shared.errors import LookalikeError
+from shared.report import error_line, escape
 
 
 def write(text: str) -> None:
@@ -56,14 +55,5 @@ def reported_errors(debug: bool) -> Iterator[None]:
             import traceback
 
             traceback.print_exc()
-        complain(_message(error))
+        complain(error_line(error))
         raise typer.Exit(1) from error
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, LookalikeError):
-        return str(error)
-    if isinstance(error, OSError):
-        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-        return f"{where}{error.strerror or error}"
-    return f"unexpected {type(error).__name__}: {error}: run again with --debug and report it"

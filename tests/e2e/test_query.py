@@ -21,17 +21,12 @@ from shared.points import point_id
 from shared.roots import root_id, write_roots
 from shared.settings import Settings
 from shared.store.opening import open_store
-from tests.homes import draw_photos, make_home, tiny_encoder
+from tests.homes import draw_photos, make_home
 
 FORBIDDEN = (
     *("tensorflow", "keras", "sklearn", "qdrant_client", "rich", "matplotlib", "asyncio"),
     *("multiprocessing", "concurrent", "urllib.request", "http.client", "ssl", "searcher.sheet"),
 )
-
-
-@pytest.fixture(scope="session")
-def tiny_tflite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_encoder(tmp_path_factory.mktemp("encoder") / "encoder.tflite")
 
 
 @dataclass(frozen=True)
@@ -210,7 +205,7 @@ def test_sheet_and_page(place: Place, tmp_path: Path) -> None:
         assert image.height > image.width / 2
     text = page.read_text()
     assert text.count("<section>") == 2
-    assert text.count('alt="query: 2.jpg"') == 1
+    assert text.count('alt="query: blue/2.jpg"') == 1
     assert text.count("<img") == 2 + 12
 
 

@@ -26,7 +26,8 @@ from indexer.decoding.messages import (
     unpack_outcome,
 )
 from indexer.decoding.pool import DecodingPool
-from shared.images import Limits, Signature, content_hash, decode
+from shared.images import decode
+from shared.reading import Limits, Signature, content_hash
 from shared.types import PixelSpec
 from tests.homes import draw_photos
 

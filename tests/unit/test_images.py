@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from shared.images import FORMATS, content_hash, decode, jpeg_bytes, pixels, thumbnail
+from shared.images import FORMATS, decode, jpeg_bytes, pixels, thumbnail
+from shared.reading import content_hash
 from shared.types import Pixels, PixelSpec
 
 TWO = PixelSpec(size=2, filter="box", ground=(0, 0, 0))

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from shared.errors import ImageRefused
-from shared.images import Limits, decode, pixels
+from shared.images import decode, pixels
+from shared.reading import Limits
 from shared.types import PixelSpec
 
 GROUND = (10, 60, 200)
@@ -120,7 +121,7 @@ def test_32_bit_integers() -> None:
 
 
 def test_wide_values_are_scaled_alike_in_every_strip(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.images._STRIP_PIXELS", 5)
+    monkeypatch.setattr("shared.modes._STRIP_PIXELS", 5)
     values = np.linspace(-5, 5, 16, dtype=np.float32).reshape(4, 4)
     found = levels(encoded(Image.fromarray(values), "TIFF"), PixelSpec(size=4, filter="box"))
     assert found == [[17 * (4 * row + step) for step in range(4)] for row in range(4)]

@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 
 from shared.errors import ImageChanged, ImageRefused
-from shared.images import Limits, Signature, decode, enable_heic, pixels, read_file, thumbnail
+from shared.images import decode, enable_heic, pixels, thumbnail
+from shared.reading import Limits, Signature, read_file
 from shared.types import PixelSpec
 
 SPEC = PixelSpec(size=8)
@@ -378,7 +379,7 @@ def read_as_a_user(folder: Path, name: str) -> str:
     code = """
 import os, sys
 from shared.errors import ImageRefused
-from shared.images import Limits, read_file
+from shared.reading import Limits, read_file
 os.chdir(sys.argv[1])  # the way there need not be open to the user
 if os.geteuid() == 0:
     os.setgid(65534)

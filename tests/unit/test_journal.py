@@ -10,7 +10,7 @@ from indexer.database import Database
 from indexer.journal import Indexed, Journal
 from indexer.roots import Roots, find_root
 from shared.errors import JournalError, RootError
-from shared.images import Signature
+from shared.reading import Signature
 
 SIGN = Signature(10, 1, 2, 3, 4)
 

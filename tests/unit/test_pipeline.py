@@ -17,8 +17,8 @@ from indexer.pipeline import Pipeline, Target
 from indexer.settling import look
 from shared.clustering import Clustering
 from shared.errors import DiskFull, StoreError
-from shared.images import Limits
 from shared.points import point_id
+from shared.reading import Limits
 from shared.store.protocol import VectorStore
 from shared.types import EMBEDDING_SIZE, Embeddings, ImageRecord, Pixels
 from tests.fakes import MeanColorEncoder, MemoryStore

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searcher.answer import Answer, Took
-from searcher.render import escape, share, table
+from searcher.render import share, table
+from shared.report import escape
 from shared.types import ScoredImage
 from tests.fakes import record
 

@@ -19,7 +19,7 @@ from searcher.html_page import write_page
 from searcher.pictures import Asked, Picture, located, query_picture, result_picture
 from searcher.query import Query
 from searcher.sheet import CELL, GAP, MARGIN, QUERY_CELL, TITLE, draw_sheet
-from shared.images import Limits
+from shared.reading import Limits
 from shared.types import ScoredImage
 from tests.fakes import record
 

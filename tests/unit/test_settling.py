@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from indexer.settling import MAX_FILES, Settling, has_rested, look
-from shared.images import Signature
+from shared.reading import Signature
 
 
 def _rested_after(settling: Settling, seconds: float, root: Path) -> list[bytes]:
