@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from benchmarks import article
@@ -32,49 +32,24 @@ def main(work: Path, images: int = IMAGES) -> None:
 
 
 def scanning(work: Path, home: Path) -> None:
-    """`indexer scan` against decoding alone: same pool, same files."""
+    """`indexer scan` against decoding alone: same pool, same files, each a process of its own."""
     rows = []
-    for name, tiles, count in (("128 x 128", 1, 4000), ("512 x 512", 4, 1500)):
-        paths = mosaics(work / f"scan-{tiles}", count, tiles, PHOTOS)
+    for name, tiles, count in (("128 x 128", 1, 8000), ("512 x 512", 4, 2000)):
+        folder = work / f"scan-{tiles}"
+        mosaics(folder, count, tiles, PHOTOS)
         decoding, scan = [], []
-        for _ in range(3):
-            started = time.monotonic()
-            decode_alone(paths, home)
-            decoding.append(count / (time.monotonic() - started))
+        for _ in range(5):
+            alone = run(sys.executable, "-m", "benchmarks.decode_alone", folder, home)
+            decoding.append(count / alone.seconds)
             fresh = fresh_home(work, home)
-            told = run(*ours("indexer"), "scan", work / f"scan-{tiles}", "--json", home=fresh)
-            scan.append(count / told.seconds)
-        alone, whole = sorted(decoding)[1], sorted(scan)[1]
-        rows.append((name, f"{alone:.0f}", f"{whole:.0f}", f"{whole / alone:.2f}", "0.50"))
+            scan.append(count / run(*ours("indexer"), "scan", folder, home=fresh).seconds)
+        limit, whole = statistics.median(decoding), statistics.median(scan)
+        rows.append((name, f"{limit:.0f}", f"{whole:.0f}", f"{whole / limit:.2f}", "0.50"))
     print_table(
-        "Indexing, images/s: whole `indexer scan` process against decoding alone",
+        "Indexing, images/s: `indexer scan` against decoding alone (medians, whole processes)",
         ("pictures", "decoding alone", "scan", "ratio", "bar: at least"),
         rows,
     )
-
-
-def decode_alone(paths: list[Path], home: Path) -> None:
-    """Decode files with the product's pool and do nothing with the pixels."""
-    from indexer.decoding.messages import Job
-    from indexer.decoding.pool import DecodingPool
-    from shared.models import Models
-    from shared.reading import Limits
-    from shared.settings import load_settings
-
-    settings, models = load_settings({"home": home}), Models(home / "models")
-    spec = models.bundle(models.current().encoder).spec
-    pool = DecodingPool([spec], Limits(), workers=settings.workers, timeout_seconds=10)
-    under_way = 0
-    for key, path in enumerate(paths):
-        if under_way >= pool.capacity:
-            pool.take()
-            under_way -= 1
-        pool.submit(key, Job(os.fsencode(path)))
-        under_way += 1
-    pool.push()
-    for _ in range(under_way):
-        pool.take()
-    pool.close()
 
 
 def fresh_home(work: Path, home: Path) -> Path:

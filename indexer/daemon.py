@@ -163,7 +163,7 @@ class Daemon:
             return 0
         until = time.monotonic() + SLICE_SECONDS
         unsettled = self._indexing.tally.unsettled
-        worked = self._indexing.work(lambda: self._stop() or time.monotonic() > until, self._say)
+        worked = self._indexing.work(self._stop, self._say, lambda: time.monotonic() > until)
         if self._indexing.tally.unsettled > unsettled:
             for root in self._due:
                 self._due[root] = min(self._due[root], self._earliest_listing(root))

@@ -19,8 +19,8 @@ from shared.models import Pair
 from shared.reading import Limits
 from shared.store.opening import StoreHub
 
-_PAGE = 512
-"""Owed files taken from the journal at a time."""
+_PAGE = 128
+"""Owed files taken from the journal at a time: what a stop still waits for."""
 
 
 class Indexing:
@@ -82,13 +82,20 @@ class Indexing:
         if rested:
             self.journal.owe(rested)
 
-    def work(self, stop: Callable[[], bool], report: Callable[[int], None]) -> int:
-        """Index owed files until there are none or `stop` says so; how many left the backlog.
+    def work(
+        self,
+        stop: Callable[[], bool],
+        report: Callable[[int], None],
+        pause: Callable[[], bool] = lambda: False,
+    ) -> int:
+        """Index owed files until there are none; how many left the backlog.
 
-        `report` is told of every batch how many files it finished.
+        `report` is told of every batch how many files it finished. `pause` ends the work once all
+        that is under way is done, `stop` at once: what is under way stays owed.
         """
         before = self.tally.finished
-        self._pipeline.run(self._owed(stop), self.folders(), report)
+        pages = self._owed(lambda: stop() or pause())
+        self._pipeline.run(pages, self.folders(), report, stop)
         return self.tally.finished - before
 
     @property
@@ -115,13 +122,10 @@ class Indexing:
         """The folder of every root."""
         return {root.id: root.folder for root in self.home.roots.all()}
 
-    def _owed(self, stop: Callable[[], bool]) -> Iterator[File]:
+    def _owed(self, stop: Callable[[], bool]) -> Iterator[list[File]]:
         root, path = "", b""
-        while page := self.journal.owed_after(root, path, _PAGE):
-            for file in page:
-                if stop():
-                    return
-                yield file
+        while not stop() and (page := self.journal.owed_after(root, path, _PAGE)):
+            yield page
             root, path = page[-1].root, page[-1].path
 
     def _check_space(self) -> None:

@@ -7,7 +7,7 @@ its rows are deleted here. Whatever happens in between is done again; twice is h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,10 @@ from shared.reading import Signature
 
 State = Literal["owed", "unsettled", "indexed", "refused"]
 """owed: read it. unsettled: look at the disk again first. The other two are outcomes."""
+
+
+MAX_CANDIDATES = 16
+"""Most known contents that a file of their size is compared with before it is decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +105,21 @@ class Journal:
             )
         )
 
-    def known_contents(self, size: int, limit: int = 16) -> list[str]:
-        """Hashes of indexed files of exactly that many bytes: what a new file may be a copy of."""
+    def known_contents(self, sizes: Collection[int]) -> dict[int, list[str]]:
+        """By size in bytes, hashes of indexed files: what a new file of that size may be a copy of.
+
+        Not all of them where many files have the same size.
+        """
+        marks = ",".join("?" * len(sizes))
+        found: dict[int, list[str]] = {}
         rows = self._database.all(
-            "SELECT DISTINCT sha256 FROM files WHERE size = ? AND sha256 IS NOT NULL LIMIT ?",
-            (size, limit),
+            f"SELECT DISTINCT size, sha256 FROM files WHERE size IN ({marks}) "
+            "AND sha256 IS NOT NULL LIMIT ?",
+            (*sizes, MAX_CANDIDATES * len(sizes)),
         )
-        return [row[0] for row in rows]
+        for size, sha256 in rows:
+            found.setdefault(size, []).append(sha256)
+        return {size: hashes[:MAX_CANDIDATES] for size, hashes in found.items()}
 
     def refuse(self, refused: Iterable[tuple[str, bytes, Signature, str]]) -> None:
         """Mark paths as refused with a reason; their points must be gone from the store by now."""
@@ -163,14 +175,16 @@ class Journal:
         )
         return (Indexed(*row) for row in cursor)
 
-    def holder(self, collection: str, sha256: str) -> Indexed | None:
-        """Some acknowledged point with that content."""
+    def holders(self, collection: str, contents: Collection[str]) -> dict[str, Indexed]:
+        """For each content (by hash) that has an acknowledged point: one such point."""
+        marks = ",".join("?" * len(contents))
         rows = self._database.all(
-            "SELECT root, path, sha256, cluster FROM points WHERE collection = ? AND sha256 = ? "
-            "LIMIT 1",
-            (collection, sha256),
+            # Without statistics SQLite would rather walk through the whole collection.
+            "SELECT root, path, sha256, cluster FROM points INDEXED BY points_content "
+            f"WHERE collection = ? AND sha256 IN ({marks})",
+            (collection, *contents),
         )
-        return Indexed(*rows[0]) if rows else None
+        return {row[2]: Indexed(*row) for row in rows}
 
     def lose(self, collection: str, paths: Iterable[tuple[str, bytes]]) -> None:
         """The store turned out not to have these points: their files are owed again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +26,9 @@ from shared.types import (
     ancestor_folders,
     record_path,
 )
+
+TAKE_SECONDS = 0.2
+"""Longest wait for a decoder before looking at the stop sign again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +107,39 @@ class Pipeline:
 
     def run(
         self,
-        files: Iterable[File],
+        pages: Iterable[Sequence[File]],
         folders: Mapping[str, bytes],
         report: Callable[[int], None] | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Index owed files; `folders` gives each root's folder. Counts go to `tally`.
+        """Index pages of owed files; `folders` gives each root's folder. Counts go to `tally`.
 
-        `report` is told after every batch how many more files are finished.
+        `report` is told after every batch how many more files are finished. When `stop` says so,
+        what has been decoded is written and the rest stays owed.
         """
         self._report = report or _tell_nobody
         try:
-            for file in files:
-                while len(self._under_way) >= self._pool.capacity:
+            for file, known in self._with_known(pages):
+                while len(self._under_way) >= self._pool.capacity and not stop():
                     self._take(folders)
-                self._submit(file, folders, self._journal.known_contents(file.signature.size))
-            while self._under_way:
-                self._pool.push()
+                if stop():
+                    break
+                self._submit(file, folders, known)
+            self._pool.push()
+            while self._under_way and not stop():
                 self._take(folders)
+                self._pool.push()
             self._write()
         finally:
-            # After an error, late outcomes find no key here and are passed over.
+            # After an error or a stop, late outcomes find no key here and are passed over.
             self._under_way.clear()
             self._read, self._refused = [], []
+
+    def _with_known(self, pages: Iterable[Sequence[File]]) -> Iterator[tuple[File, Sequence[str]]]:
+        for page in pages:
+            known = self._journal.known_contents({file.signature.size for file in page})
+            for file in page:
+                yield file, known.get(file.signature.size, ())
 
     def _submit(self, file: File, folders: Mapping[str, bytes], known: Iterable[str]) -> None:
         key = next(self._keys)
@@ -133,7 +147,7 @@ class Pipeline:
         self._pool.submit(key, Job(folders[file.root] + b"/" + file.path, tuple(known)))
 
     def _take(self, folders: Mapping[str, bytes]) -> None:
-        taken = self._pool.take()
+        taken = self._pool.take(TAKE_SECONDS)
         if taken is None:
             return
         key, outcome = taken
@@ -156,13 +170,10 @@ class Pipeline:
     def _can_reuse(self, sha256: str) -> bool:
         return all(self._stored(target, [sha256]) for target in self._targets)
 
-    def _stored(self, target: Target, contents: Iterable[str]) -> dict[str, StoredImage]:
+    def _stored(self, target: Target, contents: Collection[str]) -> dict[str, StoredImage]:
         """For each content that the store holds under some name: that point, with its vector."""
-        ids = {}
-        for sha256 in contents:
-            holder = self._journal.holder(target.collection, sha256)
-            if holder is not None:
-                ids[point_id(holder.root, holder.path)] = sha256
+        holders = self._journal.holders(target.collection, contents)
+        ids = {point_id(point.root, point.path): sha256 for sha256, point in holders.items()}
         found = target.store.get(list(ids), with_vectors=True) if ids else {}
         return {
             ids[key]: point

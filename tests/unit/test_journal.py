@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexer.database import Database
-from indexer.journal import Indexed, Journal
+from indexer.journal import MAX_CANDIDATES, Indexed, Journal
 from indexer.roots import Roots, find_root
 from shared.errors import JournalError, RootError
 from shared.reading import Signature
@@ -61,7 +61,7 @@ def test_refusing_drops_the_point_and_keeps_the_reason(journal: Journal) -> None
     journal.refuse([("r", b"a", SIGN, "is empty")])
     assert journal.count_points("c") == 0
     assert [(file.path, file.reason) for file in journal.refused()] == [(b"a", "is empty")]
-    assert journal.known_contents(10) == []
+    assert journal.known_contents({10}) == {}
 
 
 def test_a_second_collection_lacks_what_it_has_not_acknowledged(journal: Journal) -> None:
@@ -82,7 +82,25 @@ def test_a_lost_point_is_owed_again(journal: Journal) -> None:
     journal.done("c", [(Indexed("r", b"a", "hash", "g1/0"), SIGN)])
     journal.lose("c", [("r", b"a")])
     assert journal.counts()["owed"] == 1
-    assert journal.holder("c", "hash") is None
+    assert journal.holders("c", ["hash"]) == {}
+
+
+def test_a_content_is_found_under_any_of_its_names(journal: Journal) -> None:
+    points = [Indexed("r", b"a", "one", "g1/0"), Indexed("r", b"b", "two", "g1/1")]
+    journal.done("c", [(point, SIGN) for point in points])
+    assert journal.holders("c", ["two", "three"]) == {"two": points[1]}
+    assert journal.holders("other", ["two"]) == {}
+    assert journal.holders("c", []) == {}
+
+
+def test_candidates_for_a_copy_have_its_size(journal: Journal) -> None:
+    for number in range(MAX_CANDIDATES + 5):
+        point = Indexed("r", b"%d" % number, f"hash {number}", "g1/0")
+        journal.done("c", [(point, SIGN if number else Signature(7, 1, 2, 3, 4))])
+    known = journal.known_contents({7, 10, 11})
+    assert known[7] == ["hash 0"]
+    assert len(known[10]) == MAX_CANDIDATES
+    assert 11 not in known
 
 
 def test_unsettled_files_are_not_owed(journal: Journal) -> None:
