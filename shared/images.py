@@ -7,6 +7,7 @@ one geometry), so that one picture has one set of pixels wherever it enters.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import warnings
@@ -35,6 +36,9 @@ warnings.filterwarnings("ignore", module=r"PIL\..*")
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 """What is decoded. Never Pillow's full list: it registers 43 decoders, one runs Ghostscript."""
+
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+"""ISO/IEC 23008-12; only a file that begins so makes its library load."""
 
 _WEBP_SHARE = 2
 """libwebp and Pillow together hold a WebP four times over, any other picture at most twice."""
@@ -101,7 +105,7 @@ def _refusals() -> Iterator[None]:
     except ImageRefused:
         raise
     except UnidentifiedImageError as error:
-        raise ImageRefused(f"is not an image that can be read ({', '.join(_formats())})") from error
+        raise ImageRefused(f"is not an image that can be read ({', '.join(FORMATS)})") from error
     except MemoryError as error:
         raise ImageRefused("needs more memory to decode than there is") from error
     except Exception as error:  # decoders raise anything on damaged input
@@ -111,7 +115,7 @@ def _refusals() -> Iterator[None]:
 
 def _decode(data: bytes, specs: Sequence[PixelSpec], limits: Limits) -> Decoded:
     image = _open(data, limits)
-    form = "JPEG" if image.format == "MPO" else str(image.format)
+    form = {"MPO": "JPEG", "HEIF": "HEIC"}.get(str(image.format), str(image.format))
     turn, taken_at = _orientation(image), _taken_at(image)
     width, height = image.size[::-1] if turn in (5, 6, 7, 8) else image.size
     scaled = _at_scales(image, data, specs or [PixelSpec(size=_HASH_EDGE)], limits)
@@ -150,7 +154,10 @@ def _at_scales(
 
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
-    image = Image.open(io.BytesIO(data), formats=_formats())
+    heic = data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
+    if heic and not _heic_works():
+        raise ImageRefused("looks like HEIC, which needs an extra: pip install 'lookalike[heic]'")
+    image = Image.open(io.BytesIO(data), formats=("HEIF",) if heic else FORMATS)
     width, height = image.size
     share = _WEBP_SHARE if image.format == "WEBP" else 1
     allowed = f"max_pixels={limits.max_pixels}" + (" allows for WebP" if share > 1 else "")
@@ -170,12 +177,9 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     return image
 
 
-def _formats() -> tuple[str, ...]:
-    return (*FORMATS, "HEIF") if "HEIF" in Image.OPEN else FORMATS
-
-
-def enable_heic() -> bool:
-    """Add HEIC to the formats if the `heic` extra is installed; tells whether it is."""
+@functools.cache
+def _heic_works() -> bool:
+    """Add HEIC to Pillow's formats if the `heic` extra is installed; whether it is."""
     import importlib
 
     try:

@@ -19,7 +19,7 @@ from indexer.decoding.messages import (
     unpack_jobs,
 )
 from shared.errors import ImageChanged, ImageRefused
-from shared.images import decode, enable_heic
+from shared.images import decode
 from shared.reading import Limits, Signature, content_hash, read_file
 from shared.types import PixelSpec
 
@@ -34,7 +34,6 @@ def main() -> None:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE_BYTES, _ADDRESS_SPACE_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    enable_heic()
     with Connection(int(sys.argv[1])) as connection, contextlib.suppress(EOFError, OSError):
         specs, limits, timeout = unpack_hello(connection.recv_bytes(MAX_MESSAGE_BYTES))
         while True:

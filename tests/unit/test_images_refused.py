@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from shared.errors import ImageChanged, ImageRefused
-from shared.images import decode, enable_heic, pixels, thumbnail
+from shared.images import decode, pixels, thumbnail
 from shared.reading import Limits, Signature, read_file
 from shared.types import PixelSpec
 
@@ -438,11 +438,3 @@ def test_a_file_that_changes_while_it_is_read(
     with pytest.raises(ImageChanged, match="changed while it was read"):
         read_file(file, LIMITS)
     assert len(looks) == 2
-
-
-def test_heic_is_off_unless_its_extra_is_installed_and_asked_for() -> None:
-    assert "HEIF" not in Image.OPEN
-    try:
-        import pillow_heif  # type: ignore[import-not-found]  # noqa: F401
-    except ImportError:
-        assert enable_heic() is False
