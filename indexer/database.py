@@ -73,6 +73,13 @@ class Database:
         """Release the file."""
         self._db.close()
 
+    def is_sound(self) -> bool:
+        """Whether SQLite finds nothing damaged; reads the whole file."""
+        try:
+            return self.all("PRAGMA quick_check") == [("ok",)]
+        except JournalError:
+            return False
+
     @property
     def changes(self) -> int:
         """Rows changed by this connection so far: the same number means nothing changed."""

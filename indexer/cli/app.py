@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.doctor import doctor
 from indexer.cli.forget import forget
 from indexer.cli.scan import scan
 from indexer.cli.status import status
@@ -19,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, scan, watch, status, forget):
+for command in (train, scan, watch, status, doctor, forget):
     app.command()(command)
 
 
