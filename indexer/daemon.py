@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 
+from indexer.heartbeat import beat
 from indexer.hints import Hints
 from indexer.indexing import Indexing
 from indexer.roots import Root
@@ -50,6 +51,7 @@ class Daemon:
         try:
             while not self._stop():
                 started = time.monotonic()
+                beat(self._indexing.settings.run)
                 busy = self._tick()
                 self._say()
                 if not busy and not self._stop():

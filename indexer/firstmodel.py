@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from indexer.heartbeat import beat
 from indexer.home import Home
 from indexer.listing import list_root
 from indexer.training import MIN_IMAGES, require_extra
@@ -26,6 +27,7 @@ def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
     """
     failed_with, said = -1, -1
     while not _has_model(home):
+        beat(home.settings.run)
         require_extra()
         count = _count(home)
         if count >= MIN_IMAGES and count != failed_with:
@@ -70,7 +72,8 @@ def _train(home: Home, wait: Callable[[float], bool]) -> bool:
     # A session of its own, so that Ctrl-C reaches it through us and only once.
     with subprocess.Popen(command, start_new_session=True) as process:
         while process.poll() is None:
-            if wait(0.2):
+            beat(home.settings.run)
+            if wait(0.5):
                 process.terminate()
                 process.wait()
         return process.returncode == 0

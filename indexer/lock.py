@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from pathlib import Path
 from types import TracebackType
 
@@ -55,11 +56,18 @@ class HomeLock:
 
 def is_running(run: Path) -> bool:
     """Whether some process holds the indexer's lock on the home."""
+    return holder(run) is not None
+
+
+def holder(run: Path) -> tuple[str, int] | None:
+    """The command line and process id of whoever holds the lock, or None."""
     try:
         with (run / "indexer.lock").open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                found = re.fullmatch(rb"`(.*)` \(process (\d+)\)", file.read().strip())
+                return (found[1].decode(), int(found[2])) if found else ("indexer", 0)
     except OSError:
-        return False
-    return False
+        return None
+    return None

@@ -8,7 +8,8 @@ from typing import Any
 
 from indexer.database import Database
 from indexer.journal import Journal
-from indexer.lock import is_running
+from indexer.heartbeat import health
+from indexer.lock import holder
 from indexer.roots import Roots
 from shared.errors import NoModel
 from shared.models import Models
@@ -19,7 +20,7 @@ from shared.types import shown_path
 def gather(settings: Settings) -> dict[str, Any]:
     """The state of a home as JSON values. Raises `JournalError` or `ModelError`."""
     models = Models(settings.models)
-    running = is_running(settings.run)
+    at_work = holder(settings.run)
     database = Database(settings.journal)
     try:
         journal, roots = Journal(database), Roots(database)
@@ -29,8 +30,8 @@ def gather(settings: Settings) -> dict[str, Any]:
         backlog = counts["owed"] + counts["unsettled"]
         return {
             "home": str(settings.home),
-            "state": said[1] if running and said else "starting" if running else "not running",
-            "pid": said[0] if running and said else None,
+            "state": _state(settings, at_work, said),
+            "pid": at_work[1] if at_work else None,
             "images": journal.count_points(collection),
             "backlog": backlog,
             "encoder": encoder,
@@ -47,6 +48,21 @@ def gather(settings: Settings) -> dict[str, Any]:
         }
     finally:
         database.close()
+
+
+def _state(
+    settings: Settings, at_work: tuple[str, int] | None, said: tuple[int, str, int, int] | None
+) -> str:
+    """What the process at work said of itself, unless it hangs or has not spoken yet."""
+    if at_work is None:
+        return "not running"
+    command, pid = at_work
+    if command != "indexer watch":
+        return f"busy with `{command}`"
+    if said is None or said[0] != pid:
+        return "starting"
+    found = health(settings.run, said[1], live=True)
+    return said[1] if found["healthy"] else f"degraded: {found['why']}"
 
 
 def _encoder(models: Models) -> dict[str, Any] | None:

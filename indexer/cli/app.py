@@ -8,6 +8,7 @@ import typer
 
 from indexer.cli.doctor import doctor
 from indexer.cli.forget import forget
+from indexer.cli.health import health
 from indexer.cli.scan import scan
 from indexer.cli.status import status
 from indexer.cli.train import train
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, scan, watch, status, doctor, forget):
+for command in (train, scan, watch, status, health, doctor, forget):
     app.command()(command)
 
 

@@ -11,6 +11,8 @@ from indexer.cli.console import (
     DebugOption,
     ExcludeOption,
     HomeOption,
+    LogFormat,
+    LogFormatOption,
     StopSignals,
     log_to_stderr,
     reported_errors,
@@ -30,6 +32,7 @@ def watch(
     exclude: ExcludeOption = None,
     root_name: RootNameOption = None,
     accept_deletions: AcceptOption = False,
+    log_format: LogFormatOption = LogFormat.text,
     home: HomeOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -41,7 +44,7 @@ def watch(
         from shared.settings import load_settings
 
         check_name(root_name, folders)
-        log_to_stderr()
+        log_to_stderr(log_format)
         hints = Hints()
         stop = StopSignals(hints.wake)
         with Home(load_settings({"home": home}), "indexer watch") as opened:
@@ -56,8 +59,10 @@ def _watch(home: Home, hints: Hints, stop: StopSignals) -> None:
 
     from indexer.daemon import Daemon
     from indexer.firstmodel import wait_for_model
+    from indexer.heartbeat import beat
     from indexer.indexing import Indexing
 
+    beat(home.settings.run)
     if not wait_for_model(home, stop.wait):
         return
     for root in home.roots.all():

@@ -1,0 +1,128 @@
+"""Every case of bad input and fault, and a table of their outcomes at the end of the run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.daemons import Watch, indexer
+from tests.homes import draw_photos, make_home
+
+CASES = {
+    1: "kill -9 at random moments",
+    2: "killed after decode, after upsert, before the journal's commit",
+    3: "kill -9 of the store's owner while others query",
+    4: "SIGTERM under load",
+    5: "a second SIGTERM or Ctrl-C",
+    6: "the store's disk is full",
+    7: "the journal's disk is full",
+    8: "the home is read-only",
+    9: "the store's log header is damaged",
+    10: "the store's log is damaged in the middle",
+    11: "two daemons on one home",
+    15: "10,000 files at once",
+    16: "the daemon is stopped while 10,000 files arrive",
+    17: "a file is written slowly in 20 pieces",
+    18: "the daemon is restarted in the middle of that",
+    19: "temporary names, then a rename",
+    20: "1,000 renames",
+    21: "folder trees moved in, out, renamed",
+    22: "same name, size and mtime, other content",
+    23: "one content under two names",
+    24: "deleted while being decoded",
+    25: "a watched root is deleted and made again",
+    26: "a root is unmounted",
+    27: "a symlink loop, a link out of the root",
+    28: "FIFO, socket, device, a folder named x.jpg",
+    29: "unreadable, then readable",
+    30: "names that are not UTF-8, with newlines, 255 bytes long",
+    31: "the inotify limit is reached",
+    32: "the clock jumps a day",
+    33: "odd, truncated, bit-flipped, empty images and bombs",
+    34: "16-bit, CMYK, palette, alpha, animated, EXIF orientations",
+    35: "a decoder that hangs or crashes",
+    36: "1x1, all black, an encoder that yields NaN",
+    37: "a bundle missing, damaged, of another size, swapped",
+}
+"""The cases of the indexer, by the number that the tests are marked with."""
+
+_outcomes: dict[int, list[tuple[str, str]]] = {}
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Remember the outcome of every test that is marked with a case."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    marker = item.get_closest_marker("case")
+    if marker is None or not (report.when == "call" or report.outcome != "passed"):
+        return
+    reason = (
+        str(report.longrepr[2]) if report.skipped and isinstance(report.longrepr, tuple) else ""
+    )
+    for number in marker.args:
+        _outcomes.setdefault(number, []).append((report.outcome, reason))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The table: one line a case; a case without a test stands out."""
+    if not _outcomes:
+        return
+    terminalreporter.section("cases")
+    for number, title in CASES.items():
+        found = _outcomes.get(number, [])
+        worst = next((word for word in ("failed", "skipped", "passed") if word in dict(found)), "-")
+        reasons = "; ".join(sorted({reason for _, reason in found if reason}))
+        terminalreporter.write_line(
+            f"{number:>3}  {worst:<8} {len(found):>3} tests  {title}"
+            + (f" ({reasons})" if reasons else "")
+        )
+
+
+@pytest.fixture
+def needs_privilege() -> Callable[[str], None]:
+    """Skip with a reason where a privilege is lacking; fail instead on CI, where none may hide."""
+
+    def refuse(reason: str) -> None:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must provide this: {reason}")
+        pytest.skip(reason)
+
+    return refuse
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder of eighteen pictures in three clear groups."""
+    draw_photos(tmp_path / "photos")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def home(tmp_path: Path, photos: Path, tiny_tflite: Path) -> Path:
+    """A home with a model of those pictures and nothing indexed."""
+    make_home(tmp_path / "home", photos, tiny_tflite, indexed=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def watch(home: Path, photos: Path) -> Iterator[Watch]:
+    """A daemon that has indexed the eighteen pictures."""
+    with Watch(home, photos) as watch:
+        watch.settled(18)
+        yield watch
+
+
+def oracle(home: Path, *, deep: bool = True) -> dict[str, Any]:
+    """Ask `indexer doctor` whether all holds that must hold once things are quiet."""
+    done = indexer("doctor", "--home", home, "--json", *(["--deep"] if deep else []), check=False)
+    if not done.stdout:
+        raise AssertionError(f"doctor exited {done.returncode}: {done.stderr}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["well"], found
+    return found

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from indexer.lock import HomeLock, holder, is_running
+from shared.errors import AlreadyRunning, LookalikeError
+
+
+def test_one_at_a_time_and_the_other_is_told_who(tmp_path: Path) -> None:
+    assert holder(tmp_path) is None
+    with HomeLock(tmp_path, "indexer watch"):
+        assert is_running(tmp_path)
+        assert holder(tmp_path) == ("indexer watch", os.getpid())
+        with pytest.raises(AlreadyRunning, match=rf"`indexer watch` \(process {os.getpid()}\)"):
+            HomeLock(tmp_path, "indexer scan")
+    assert not is_running(tmp_path)
+    HomeLock(tmp_path, "indexer scan").close()
+
+
+def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file where the home should be")
+    with pytest.raises(LookalikeError, match=r"home .*home cannot be written"):
+        HomeLock(tmp_path / "home" / "run", "indexer watch")
