@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -15,6 +16,12 @@ from shared.types import Decoded, PixelSpec
 
 MAX_MESSAGE_BYTES = 64 * 2**20
 """Longest message accepted, in bytes; a batch of small pictures is far below."""
+
+
+STARTED = struct.Struct("<q")
+"""What a worker keeps in memory shared with its parent: how many jobs it has started so far."""
+
+_LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,23 @@ def pack_jobs(jobs: Sequence[Job]) -> bytes:
 def unpack_jobs(message: bytes) -> list[Job]:
     """The reverse of `pack_jobs`."""
     return [Job(os.fsencode(path), tuple(known)) for path, *known in json.loads(message)]
+
+
+def pack_outcomes(outcomes: Sequence[Outcome]) -> bytes:
+    """Several outcomes, each behind its length in bytes (4, little-endian)."""
+    packed = [pack_outcome(outcome) for outcome in outcomes]
+    return b"".join(part for one in packed for part in (_LENGTH.pack(len(one)), one))
+
+
+def unpack_outcomes(message: bytes, specs: Sequence[PixelSpec]) -> list[Outcome]:
+    """The reverse of `pack_outcomes`."""
+    outcomes, start = [], 0
+    while start < len(message):
+        (length,) = _LENGTH.unpack_from(message, start)
+        start += _LENGTH.size
+        outcomes.append(unpack_outcome(message[start : start + length], specs))
+        start += length
+    return outcomes
 
 
 def pack_outcome(outcome: Outcome) -> bytes:

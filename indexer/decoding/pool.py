@@ -3,55 +3,51 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import queue
 import signal
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
+import time
+from collections import deque
+from collections.abc import Sequence
 
-from indexer.decoding.messages import (
-    MAX_MESSAGE_BYTES,
-    Job,
-    Outcome,
-    pack_hello,
-    pack_jobs,
-    unpack_outcome,
-)
+from indexer.decoding.messages import Job, Outcome
+from indexer.decoding.process import Death, WorkerGone, WorkerProcess
 from shared.reading import Limits, Signature
 from shared.types import PixelSpec
 
 _JOBS_A_MESSAGE = 8
-"""Jobs sent together: enough that a worker never waits for the parent, few enough to share out."""
-_GRACE_SECONDS = 2.0
-"""How much later than the worker's own alarm the parent gives up on it."""
+"""Jobs sent together. A worker gets the next group while it is still at the last one, so that it
+never waits for the parent."""
+
+MAX_PAUSE_SECONDS = 2.0
+
+_Keyed = tuple[int, Job]
+
+_log = logging.getLogger(__name__)
 
 
 class DecodingPool:
     """Decodes files in `workers` processes. `submit` jobs with a key, `take` (key, outcome).
 
     At most `capacity` jobs should be under way; `submit` blocks beyond twice that. A job whose
-    worker dies is tried once more, alone, before its file is refused.
+    worker crashes is tried once more, alone, before its file is refused.
     """
 
     def __init__(
         self, specs: Sequence[PixelSpec], limits: Limits, *, workers: int, timeout_seconds: float
     ) -> None:
-        self._specs, self._limits, self._timeout = tuple(specs), limits, timeout_seconds
         self.capacity = workers * _JOBS_A_MESSAGE * 4
-        self._jobs: queue.Queue[list[tuple[int, Job]] | None] = queue.Queue(2 * self.capacity)
+        self._jobs: queue.Queue[list[_Keyed] | None] = queue.Queue(2 * self.capacity)
         self._outcomes: queue.Queue[tuple[int, Outcome]] = queue.Queue()
-        self._gathered: list[tuple[int, Job]] = []
-        self._workers = [_Worker(self._start) for _ in range(workers)]
-        self._threads = [
-            threading.Thread(target=self._feed, args=(worker,), name="decoding", daemon=True)
-            for worker in self._workers
+        self._gathered: list[_Keyed] = []
+        self._workers = [WorkerProcess(specs, limits, timeout_seconds) for _ in range(workers)]
+        self._feeders = [
+            _Feeder(worker, self._jobs, self._outcomes, timeout_seconds) for worker in self._workers
         ]
-        for thread in self._threads:
-            thread.start()
+        for feeder in self._feeders:
+            feeder.start()
 
     def submit(self, key: int, job: Job) -> None:
         """Queue a job; jobs leave for the workers in small groups, see `push`."""
@@ -74,106 +70,105 @@ class DecodingPool:
 
     def close(self) -> None:
         """End the workers; outcomes not taken are lost (their files are still owed)."""
-        for _ in self._threads:
-            self._jobs.put(None)
         for worker in self._workers:
             worker.close()
-        for thread in self._threads:
-            thread.join()
+        for _ in self._feeders:
+            self._jobs.put(None)
+        for feeder in self._feeders:
+            feeder.join()
         for worker in self._workers:
             worker.end()
 
-    def _feed(self, worker: _Worker) -> None:
-        while (group := self._jobs.get()) is not None:
-            suspects: set[int] = set()
-            while group:
-                done = self._run(worker, group)
-                group = group[done:]
-                if not group:
-                    break
-                if worker.closed:
+
+class _Feeder(threading.Thread):
+    """Keeps one worker supplied, and finds out which picture it died of."""
+
+    def __init__(
+        self,
+        worker: WorkerProcess,
+        jobs: queue.Queue[list[_Keyed] | None],
+        outcomes: queue.Queue[tuple[int, Outcome]],
+        timeout_seconds: float,
+    ) -> None:
+        super().__init__(name="decoding", daemon=True)
+        self._worker, self._jobs, self._outcomes = worker, jobs, outcomes
+        self._timeout = timeout_seconds
+        self._sent: deque[_Keyed] = deque()
+        self._waiting: deque[_Keyed] = deque()
+        self._suspect: int | None = None
+        self._answered = 0
+        self._stillborn = 0
+
+    def run(self) -> None:
+        """Until the pool is closed."""
+        while self._supplied():
+            try:
+                self._send()
+                for outcome in self._worker.receive():
+                    key, _ = self._sent.popleft()
+                    self._answered += 1
+                    if key == self._suspect:
+                        self._suspect = None
+                    self._outcomes.put((key, outcome))
+            except WorkerGone:
+                if self._worker.closed:
                     return
-                key, job = group[0]
-                if key in suspects:
-                    self._outcomes.put((key, _fatal(job, worker.died_of, self._timeout)))
-                    group = group[1:]
-                suspects.add(key)
+                death = self._worker.end()
+                self._mourn(death)
+                self._pause_after(death)
 
-    def _run(self, worker: _Worker, group: Sequence[tuple[int, Job]]) -> int:
-        """Let the worker do a group; how many jobs it answered before it died."""
-        done = 0
+    def _pause_after(self, death: Death) -> None:
+        """A worker that cannot even start is tried again, but not as fast as it dies."""
+        self._stillborn = 0 if death.started else self._stillborn + 1
+        if self._stillborn > 1:
+            _log.warning("a decoder ends before its first picture (exit code %s)", death.code)
+            time.sleep(min(MAX_PAUSE_SECONDS, 0.1 * 2**self._stillborn))
+
+    def _supplied(self) -> bool:
+        """Take a group if the worker runs low; blocks if it has nothing. False at the end."""
+        under_way = len(self._sent) + len(self._waiting)
+        if under_way > _JOBS_A_MESSAGE // 2:
+            return True
         try:
-            connection = worker.connection()
-            connection.send_bytes(pack_jobs([job for _, job in group]))
-            for key, _ in group:
-                if not connection.poll(self._timeout + _GRACE_SECONDS):
-                    worker.end()
-                    break
-                message = connection.recv_bytes(MAX_MESSAGE_BYTES)
-                self._outcomes.put((key, unpack_outcome(message, self._specs)))
-                done += 1
-        except (EOFError, OSError):
-            worker.end()
-        return done
+            group = self._jobs.get(block=under_way == 0)
+        except queue.Empty:
+            return True
+        if group is None:
+            return False
+        self._waiting.extend(group)
+        return True
 
-    def _start(self) -> tuple[subprocess.Popen[bytes], Connection]:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            number = theirs.fileno()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "indexer.decoding.worker", str(number)],
-                stdin=subprocess.DEVNULL,
-                pass_fds=[number],
-                # One thread a worker: the pool is the parallelism.
-                env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-            )
-        connection = Connection(ours.detach())
-        connection.send_bytes(pack_hello(self._specs, self._limits, self._timeout))
-        return process, connection
-
-
-class _Worker:
-    """One worker process, started when first needed and again after it died."""
-
-    def __init__(self, start: Callable[[], tuple[subprocess.Popen[bytes], Connection]]) -> None:
-        self._start = start
-        self._alive: tuple[subprocess.Popen[bytes], Connection] | None = None
-        self._lock = threading.Lock()
-        self.died_of: int | None = None
-        self.closed = False
-
-    def connection(self) -> Connection:
-        """The connection to a living worker. Raises OSError after `close`."""
-        with self._lock:
-            if self.closed:
-                raise OSError("the pool is closed")
-            if self._alive is None:
-                self._alive = self._start()
-            return self._alive[1]
-
-    def end(self) -> None:
-        """End the process and remember what it died of."""
-        with self._lock:
-            if self._alive is None:
+    def _send(self) -> None:
+        """Send what waits; a suspect goes alone, so that its neighbours are not tried with it."""
+        if self._suspect is not None and self._sent:
+            return
+        while self._waiting:
+            alone = self._waiting[0][0] == self._suspect
+            count = 1 if alone else min(len(self._waiting), _JOBS_A_MESSAGE)
+            group = [self._waiting.popleft() for _ in range(count)]
+            self._sent.extend(group)
+            self._worker.send([job for _, job in group])
+            if alone:
                 return
-            process, connection = self._alive
-            self._alive = None
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.2)  # one that crashed has its own exit code; do not blur it
-            if process.returncode is None:
-                process.kill()
-            self.died_of = process.wait()
-            connection.close()
 
-    def close(self) -> None:
-        """End the process for good."""
-        with self._lock:
-            self.closed = True
-            if self._alive is not None:
-                self._alive[0].kill()
+    def _mourn(self, death: Death) -> None:
+        """Refuse the job that the worker died of, or try it once more, alone and first."""
+        at_fault = death.started - self._answered - 1
+        self._answered = 0
+        jobs = list(self._sent)
+        self._sent.clear()
+        if 0 <= at_fault < len(jobs):
+            key, job = jobs.pop(at_fault)
+            if key == self._suspect or death.code == -signal.SIGALRM:
+                self._suspect = None
+                self._outcomes.put((key, _fatal(job, death.code, self._timeout)))
+            else:
+                self._suspect = key
+                jobs.insert(0, (key, job))
+        self._waiting.extendleft(reversed(jobs))
 
 
-def _fatal(job: Job, died_of: int | None, timeout_seconds: float) -> Outcome:
+def _fatal(job: Job, died_of: int, timeout_seconds: float) -> Outcome:
     try:
         signature = Signature.of(os.lstat(job.path))
     except OSError:
@@ -182,7 +177,7 @@ def _fatal(job: Job, died_of: int | None, timeout_seconds: float) -> Outcome:
         reason = f"takes longer than decode_timeout_seconds={timeout_seconds:g} to decode"
     else:
         name = "an error"
-        with contextlib.suppress(ValueError, TypeError):
-            name = signal.Signals(-(died_of or 0)).name
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-died_of).name
         reason = f"crashes the decoder ({name})"
     return Outcome("refused", signature, reason=reason)

@@ -1,20 +1,27 @@
-"""The worker process: `python -m indexer.decoding.worker FD`. Reads jobs, answers each in order."""
+"""The worker process: `python -m indexer.decoding.worker SOCKET MEMORY`, two descriptors.
+
+Reads groups of jobs and answers each job, in order. Before each it notes in memory shared with the
+parent that it starts it, so that the parent knows what it died of.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import resource
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from indexer.decoding.messages import (
     MAX_MESSAGE_BYTES,
+    STARTED,
     Job,
     Outcome,
-    pack_outcome,
+    pack_outcomes,
     unpack_hello,
     unpack_jobs,
 )
@@ -26,6 +33,9 @@ from shared.types import PixelSpec
 _ADDRESS_SPACE_BYTES = 3 * 2**30
 """A decoder that wants more than this gets a MemoryError: 100 megapixels in CMYK need 0.8 GiB."""
 
+_TOGETHER_SECONDS = 0.02
+"""How long outcomes may wait to be sent together."""
+
 
 def main() -> None:
     """Serve one parent until it closes the connection."""
@@ -34,15 +44,34 @@ def main() -> None:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE_BYTES, _ADDRESS_SPACE_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with Connection(int(sys.argv[1])) as connection, contextlib.suppress(EOFError, OSError):
-        specs, limits, timeout = unpack_hello(connection.recv_bytes(MAX_MESSAGE_BYTES))
-        while True:
-            for job in unpack_jobs(connection.recv_bytes(MAX_MESSAGE_BYTES)):
-                # The kernel ends a worker that hangs, even after its parent is gone.
-                signal.setitimer(signal.ITIMER_REAL, timeout)
-                outcome = do(job, specs, limits)
-                signal.setitimer(signal.ITIMER_REAL, 0)
-                connection.send_bytes(pack_outcome(outcome))
+    channel, shared = map(int, sys.argv[1:])
+    with (
+        Connection(channel) as connection,
+        mmap.mmap(shared, STARTED.size) as started,
+        contextlib.suppress(EOFError, OSError),
+    ):
+        serve(connection, started)
+
+
+def serve(connection: Connection, started: mmap.mmap) -> None:
+    """Answer groups of jobs. Quick ones are answered together, a slow one at once."""
+    specs, limits, timeout = unpack_hello(connection.recv_bytes(MAX_MESSAGE_BYTES))
+    count = 0
+    while True:
+        ready: list[Outcome] = []
+        sent = time.monotonic()
+        for job in unpack_jobs(connection.recv_bytes(MAX_MESSAGE_BYTES)):
+            count += 1
+            STARTED.pack_into(started, 0, count)
+            # The kernel ends a worker that hangs, even after its parent is gone.
+            signal.setitimer(signal.ITIMER_REAL, timeout)
+            ready.append(do(job, specs, limits))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            if time.monotonic() - sent > _TOGETHER_SECONDS:
+                connection.send_bytes(pack_outcomes(ready))
+                ready, sent = [], time.monotonic()
+        if ready:
+            connection.send_bytes(pack_outcomes(ready))
 
 
 def do(job: Job, specs: Sequence[PixelSpec], limits: Limits) -> Outcome:

@@ -16,14 +16,17 @@ import pytest
 from PIL import Image
 
 from indexer.decoding.messages import (
+    STARTED,
     Job,
     Outcome,
     pack_hello,
     pack_jobs,
     pack_outcome,
+    pack_outcomes,
     unpack_hello,
     unpack_jobs,
     unpack_outcome,
+    unpack_outcomes,
 )
 from indexer.decoding.pool import DecodingPool
 from shared.images import decode
@@ -126,15 +129,24 @@ def test_a_picture_that_crashes_its_worker_twice_is_refused(tmp_path: Path) -> N
     slow, good = _slow_picture(tmp_path / "crashes.png"), draw_photos(tmp_path, 2)
     pool = DecodingPool(SPECS, Limits(), workers=1, timeout_seconds=20)
     assert _outcomes(pool, [Job(os.fsencode(good[0]))])[0].kind == "decoded"
-    killed: set[int] = set()
 
-    def crash_every_worker() -> None:
-        while len(killed) < 2:
-            for child in _children() - killed:  # long before it has decoded the picture
-                os.kill(child, signal.SIGSEGV)
-                killed.add(child)
+    def crash_at(jobs_started: int) -> None:
+        """Kill the worker as soon as it has begun its n-th picture."""
+        while True:
+            alive = pool._workers[0]._alive
+            if alive is not None and STARTED.unpack_from(alive.started)[0] >= jobs_started:
+                alive.process.send_signal(signal.SIGSEGV)
+                return
+            time.sleep(0.001)
 
-    killer = threading.Thread(target=crash_every_worker)
+    def crash_twice() -> None:
+        first = pool._workers[0]._alive
+        crash_at(2)  # its first was the good picture above
+        while pool._workers[0]._alive in (first, None):
+            time.sleep(0.001)
+        crash_at(1)
+
+    killer = threading.Thread(target=crash_twice)
     killer.start()
     outcomes = _outcomes(pool, [Job(os.fsencode(path)) for path in [slow, *good]])
     killer.join()
@@ -142,6 +154,17 @@ def test_a_picture_that_crashes_its_worker_twice_is_refused(tmp_path: Path) -> N
     assert outcomes[0].kind == "refused"
     assert outcomes[0].reason == "crashes the decoder (SIGSEGV)"
     assert [outcomes[key].kind for key in range(1, 1 + len(good))] == ["decoded"] * len(good)
+
+
+def test_a_worker_that_dies_between_pictures_costs_none(tmp_path: Path) -> None:
+    good = draw_photos(tmp_path, 2)
+    pool = DecodingPool(SPECS, Limits(), workers=1, timeout_seconds=20)
+    for _ in range(3):
+        outcomes = _outcomes(pool, [Job(os.fsencode(path)) for path in good])
+        assert {outcome.kind for outcome in outcomes.values()} == {"decoded"}
+        for child in _children():
+            os.kill(child, signal.SIGKILL)
+    pool.close()
 
 
 def test_closing_ends_the_workers_even_with_work_in_hand(tmp_path: Path) -> None:
@@ -164,3 +187,6 @@ def test_messages_survive_the_way() -> None:
     assert unpack_jobs(pack_jobs(jobs)) == jobs
     refused = Outcome("refused", Signature(1, 2, 3, 4, 5), reason="is empty")
     assert unpack_outcome(pack_outcome(refused), SPECS) == refused
+    gone = Outcome("gone")
+    assert unpack_outcomes(pack_outcomes([refused, gone]), SPECS) == [refused, gone]
+    assert unpack_outcomes(b"", SPECS) == []

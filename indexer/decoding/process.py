@@ -1,0 +1,133 @@
+"""`WorkerProcess`: one decoder process, started when first needed and again after it died."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from indexer.decoding.messages import (
+    MAX_MESSAGE_BYTES,
+    STARTED,
+    Job,
+    Outcome,
+    pack_hello,
+    pack_jobs,
+    unpack_outcomes,
+)
+from shared.reading import Limits
+from shared.types import PixelSpec
+
+GRACE_SECONDS = 2.0
+"""How much later than the worker's own alarm the parent gives up on it."""
+
+
+class WorkerGone(Exception):
+    """The worker died or did not answer in time; `end` tells what it died of."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Alive:
+    """A running worker. `started` is memory it shares with us."""
+
+    process: subprocess.Popen[bytes]
+    connection: Connection
+    poll: select.poll
+    started: mmap.mmap
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """`code` as subprocess gives it; `started`: jobs begun in the process's life."""
+
+    code: int
+    started: int
+
+
+class WorkerProcess:
+    """Sends jobs to a worker and receives their outcomes in order. For one thread, but `close`."""
+
+    def __init__(self, specs: Sequence[PixelSpec], limits: Limits, timeout_seconds: float) -> None:
+        self._specs = tuple(specs)
+        self._hello = pack_hello(specs, limits, timeout_seconds)
+        self._patience_ms = (timeout_seconds + GRACE_SECONDS) * 1000
+        self._alive: _Alive | None = None
+        self._lock = threading.Lock()
+        self.closed = False
+
+    def send(self, jobs: Sequence[Job]) -> None:
+        """Give the worker jobs behind those it has. Raises `WorkerGone`."""
+        try:
+            self._running().connection.send_bytes(pack_jobs(jobs))
+        except OSError as error:
+            raise WorkerGone from error
+
+    def receive(self) -> list[Outcome]:
+        """The outcomes of the next job or jobs. Raises `WorkerGone`."""
+        alive = self._running()
+        try:
+            if not alive.poll.poll(self._patience_ms):
+                raise WorkerGone
+            message = alive.connection.recv_bytes(MAX_MESSAGE_BYTES)
+        except (EOFError, OSError) as error:
+            raise WorkerGone from error
+        return unpack_outcomes(message, self._specs)
+
+    def end(self) -> Death:
+        """End the process; what it died of."""
+        with self._lock:
+            if self._alive is None:
+                return Death(0, 0)
+            alive, self._alive = self._alive, None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                alive.process.wait(0.2)  # one that crashed has its own exit code; do not blur it
+            if alive.process.returncode is None:
+                alive.process.kill()
+            code = alive.process.wait()
+            (started,) = STARTED.unpack_from(alive.started)
+            alive.connection.close()
+            alive.started.close()
+            return Death(code, started)
+
+    def close(self) -> None:
+        """End the process for good; may be called from another thread."""
+        with self._lock:
+            self.closed = True
+            if self._alive is not None:
+                self._alive.process.kill()
+
+    def _running(self) -> _Alive:
+        with self._lock:
+            if self.closed:
+                raise WorkerGone
+            if self._alive is None:
+                self._alive = self._start()
+            return self._alive
+
+    def _start(self) -> _Alive:
+        ours, theirs = socket.socketpair()
+        with theirs, tempfile.TemporaryFile() as memory:
+            memory.truncate(STARTED.size)
+            started = mmap.mmap(memory.fileno(), STARTED.size)
+            descriptors = [theirs.fileno(), memory.fileno()]
+            process = subprocess.Popen(
+                [sys.executable, "-m", "indexer.decoding.worker", *map(str, descriptors)],
+                stdin=subprocess.DEVNULL,
+                pass_fds=descriptors,
+                # One thread a worker: the pool is the parallelism.
+                env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            )
+        poll = select.poll()
+        poll.register(ours, select.POLLIN)
+        connection = Connection(ours.detach())
+        connection.send_bytes(self._hello)
+        return _Alive(process, connection, poll, started)
