@@ -1,8 +1,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+DURATION ?= 60
+SEED ?= 0
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test crash check format bench clean
 .DELETE_ON_ERROR:
 
 $(STAMP): pyproject.toml constraints.txt
@@ -15,6 +17,9 @@ demo: $(STAMP)  ## Train on the example photographs, watch a folder, drop pictur
 
 test: $(STAMP)  ## Every test
 	$(BIN)/python -m pytest
+
+crash: $(STAMP)  ## Files change and the daemon dies at random for DURATION seconds, from SEED
+	$(BIN)/python -m tests.faults.crasher --duration $(DURATION) --seed $(SEED)
 
 check: $(STAMP)  ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

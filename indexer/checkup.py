@@ -19,7 +19,7 @@ from indexer.once import scan_once
 from indexer.repair import mend
 from indexer.roots import Roots
 from shared.errors import JournalError, StoreBusy, StoreError, StoreMissing
-from shared.models import Models
+from shared.models import ENCODER_FILE, Models
 from shared.reading import Limits
 from shared.roots import read_roots
 from shared.settings import Settings
@@ -78,7 +78,7 @@ def check_up(
     also `JournalError` and `StoreError` for what cannot be opened at all.
     """
     models = Models(settings.models)
-    models.bundle(models.current().encoder)
+    models.bundle(models.current().encoder).read(ENCODER_FILE)
     if is_running(settings.run):
         return _beside(settings, repair, deep)
     return _alone(settings, progress, stop, repair, deep)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -12,7 +13,7 @@ from indexer.heartbeat import beat
 from indexer.hints import Hints
 from indexer.indexing import Indexing
 from indexer.roots import Root
-from indexer.settling import look
+from indexer.settling import has_other_names, look
 from indexer.watch import Watcher
 from shared.errors import DiskFull, StoreError
 
@@ -27,7 +28,7 @@ BURST = 1000
 LISTING_SHARE = 0.1
 """Events may not make the loop spend more than this share of its time on listing a root."""
 BLIND_RESCAN_SECONDS = 10.0
-"""How often a root is listed whose events do not arrive."""
+"""How often a root is listed whose events do not arrive, or that could not be listed whole."""
 MAX_BACK_OFF_SECONDS = 60.0
 
 
@@ -65,11 +66,14 @@ class Daemon:
     def _tick(self) -> bool:
         """One round; whether there may be more to do at once."""
         try:
+            for key in self._watcher.take_deleted():
+                self._indexing.home.roots.distrust(key)
             roots = self._requests()
             self._tend(roots)
             self._take_hints(roots)
             if self._trouble and time.monotonic() < self._trouble[1]:
                 return False
+            self._indexing.check_space()
             if self._indexing.targets.are_stale:
                 _log.info("the models changed: opening them anew")
                 self._indexing.open_targets()
@@ -112,21 +116,27 @@ class Daemon:
                 self._blind.discard(root.id)
             elif root.id not in self._blind:
                 self._blind.add(root.id)
-                self._due.setdefault(root.id, 0)
+                self._due[root.id] = 0
 
     def _take_hints(self, roots: dict[str, Root]) -> None:
         paths, listings = self._hints.take()
         if len(paths) > BURST:
             listings |= {root for root, _ in paths}
         for root in listings:
-            self._due[root] = min(self._due.get(root, 0), self._earliest_listing(root))
+            self._due[root] = self._soon(root)
         choosers = {key: self._indexing.home.chooser(root) for key, root in roots.items()}
         for key, path in paths:
             if key not in roots or not choosers[key].takes_path(roots[key].folder, path):
                 continue
             signature = look(roots[key].folder + b"/" + path)
+            if signature is None:  # gone, or the event gave the path of before a move
+                self._due[key] = self._soon(key)
+                continue
             known = self._indexing.journal.file(key, path)
-            if signature is None or (
+            if known is None and has_other_names(roots[key].folder + b"/" + path):
+                # A hard link moves the change time of its other names, without an event.
+                self._due |= {root: self._soon(root) for root in roots}
+            if (
                 known is not None
                 and known.signature == signature
                 and known.state in ("indexed", "refused", "owed")
@@ -134,6 +144,10 @@ class Daemon:
                 continue
             if not self._indexing.settling.watch(key, path, signature):
                 self._due[key] = self._earliest_listing(key)
+
+    def _soon(self, root: str) -> float:
+        """When to list a root that may have changed: when it is due, or earlier."""
+        return min(self._due.get(root, 0), self._earliest_listing(root))
 
     def _earliest_listing(self, root: str) -> float:
         """When a root may be listed again because of events: sooner the cheaper its listing is."""
@@ -147,13 +161,13 @@ class Daemon:
             if now < self._due.get(key, 0):
                 continue
             result = self._indexing.reconcile(root)
+            if root.problem and not result.problem:
+                self._watcher.forget(key)  # folders that were unreadable are not watched yet
             took = time.monotonic() - now
             self._last_listing[key] = (now + took, took)
-            rest = (
-                BLIND_RESCAN_SECONDS
-                if key in self._blind
-                else self._indexing.settings.rescan_seconds
-            )
+            rest = self._indexing.settings.rescan_seconds
+            if key in self._blind or result.problem:
+                rest = min(rest, max(BLIND_RESCAN_SECONDS, took / LISTING_SHARE))
             if result.held or result.overflow:
                 rest = max(TICK_SECONDS, took / LISTING_SHARE)
             self._due[key] = now + took + rest
@@ -168,7 +182,7 @@ class Daemon:
         worked = self._indexing.work(self._stop, self._say, lambda: time.monotonic() > until)
         if self._indexing.tally.unsettled > unsettled:
             for root in self._due:
-                self._due[root] = min(self._due[root], self._earliest_listing(root))
+                self._due[root] = self._soon(root)
         return worked
 
     def _finish(self, worked: int) -> None:
@@ -180,7 +194,7 @@ class Daemon:
         if pair is not None:
             _log.info("encoder %s now answers, with clusters %s", pair.encoder, pair.generation)
         if self._untidy:
-            self._indexing.targets.tidy()
+            self._indexing.tidy()
             self._untidy = 0
 
     def _sleep_seconds(self) -> float:
@@ -196,20 +210,20 @@ class Daemon:
             return
         tally, state = self._indexing.tally, self._state()
         if (state, tally.encoded, tally.reused) != self._said:
-            self._said, self._said_at = (state, tally.encoded, tally.reused), now
-            self._indexing.journal.say(os.getpid(), *self._said)
+            with contextlib.suppress(DiskFull):  # then `indexer status` sees that by itself
+                self._indexing.journal.say(os.getpid(), state, tally.encoded, tally.reused)
+                self._said, self._said_at = (state, tally.encoded, tally.reused), now
 
     def _state(self) -> str:
         if self._trouble:
             return self._trouble[0]
-        backlog = self._indexing.backlog
+        backlog, counts = self._indexing.backlog, self._indexing.journal.counts()
+        problems = [root.problem for root in self._indexing.home.roots.all() if root.problem]
+        if problems and not counts["owed"]:  # what is unsettled may wait for just that root
+            return f"degraded: {problems[0]}"
         if backlog:
-            counts = self._indexing.journal.counts()
             total = sum(counts.values())
             return f"catching up {total - backlog} of {total}"
-        problems = [root.problem for root in self._indexing.home.roots.all() if root.problem]
-        if problems:
-            return f"degraded: {problems[0]}"
         if self._blind:
             return f"degraded: no events from {sorted(self._blind)[0]}, listing it at intervals"
         return "watching"

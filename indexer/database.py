@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.errors import JournalError
+from shared.errors import DiskFull, JournalError
 
 FORMAT_VERSION = 1
+
+_SHARED_MEMORY_BYTES = 2**16
+"""More than SQLite asks for at a time when it enlarges the memory that it shares."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS roots (
@@ -45,7 +50,7 @@ CREATE TABLE IF NOT EXISTS daemon (
 
 
 class Database:
-    """One connection, for one thread. Raises `JournalError`.
+    """One connection, for one thread. Raises `JournalError`, or `DiskFull` for a full disk.
 
     One process writes (it holds the indexer's lock); others read, or ask for something by way of
     the `roots` table, beside it.
@@ -115,14 +120,30 @@ class Database:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")  # on a full disk it is this that fails
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite may have rolled back by itself
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
+            if _is_full(error, self._path.parent):
+                raise DiskFull(
+                    f"journal {self._path}: {error}: make room on its disk, nothing was lost"
+                ) from error
             raise JournalError(f"journal {self._path}: {error}") from error
+
+
+def _is_full(error: Exception, folder: Path) -> bool:
+    """Whether a full disk is behind it; for its shared memory SQLite tells of an I/O error only."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code == sqlite3.SQLITE_FULL or getattr(error, "errno", 0) == errno.ENOSPC:
+        return True
+    return (
+        code & 0xFF == sqlite3.SQLITE_IOERR
+        and shutil.disk_usage(folder).free < _SHARED_MEMORY_BYTES
+    )

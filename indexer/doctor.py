@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -164,7 +164,7 @@ class Examination:
             return "the journal does not know the file"
         if file.state == "refused":
             return "the file is refused"
-        if file.signature != self._disk[key] or file.state != "indexed":
+        if file.state != "indexed" or not self._is_unchanged(key, file.signature, record.sha256):
             return "content: the file changed and has not been read again"
         if record.sha256 != file.sha256 or record.sha256 != self._journaled.get(key, ("",))[0]:
             return "content: store and journal differ"
@@ -178,6 +178,16 @@ class Examination:
         if abs(length - 1) > 2 * UNIT_TOLERANCE:
             return f"vector: length {length:.3g}"
         return None
+
+    def _is_unchanged(self, key: Key, signature: Signature, sha256: str) -> bool:
+        """Whether a file is as it was read. A hard link made elsewhere moves the change time, and
+        no event tells of it: then the content decides."""
+        now = self._disk[key]
+        if now == signature:
+            return True
+        return replace(now, ctime_ns=signature.ctime_ns) == signature and (
+            self._content(key) == sha256
+        )
 
     def _stale_labels(self, batch: Sequence[StoredImage]) -> list[str | None]:
         """For each point: what is wrong with its cluster label, if anything."""

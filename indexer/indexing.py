@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterator
 
 from indexer.decoding.pool import DecodingPool
@@ -13,8 +12,8 @@ from indexer.pipeline import Pipeline, Tally
 from indexer.roots import Root
 from indexer.scan import Reconciled, Scanner
 from indexer.settling import Settling
+from indexer.space import check_space
 from indexer.targets import Targets
-from shared.errors import DiskFull
 from shared.models import Pair
 from shared.reading import Limits
 from shared.store.opening import StoreHub
@@ -27,7 +26,7 @@ class Indexing:
     """One home being indexed: models, store, decoders and pipeline on top of a `Home`."""
 
     def __init__(self, home: Home) -> None:
-        """Raises `NoModel`, `ModelError`, `StoreError`."""
+        """Raises `NoModel`, `ModelError`, `StoreError`, `DiskFull`."""
         self.home, self.settings, self.journal = home, home.settings, home.journal
         self.settling = Settling(self.settings.settle_seconds)
         self.scanner = Scanner(
@@ -45,7 +44,11 @@ class Indexing:
             raise
 
     def open_targets(self) -> None:
-        """(Re)open what the models ask for: collections, encoders, decoders for their geometry."""
+        """(Re)open what the models ask for: collections, encoders, decoders for their geometry.
+
+        Raises `NoModel`, `ModelError`, `StoreError`, `DiskFull`.
+        """
+        self.check_space()
         self.targets = Targets(self.home.models, self._hub, self.journal)
         self.targets.drop_leftovers()
         if self._pool is not None:
@@ -61,7 +64,7 @@ class Indexing:
             self.journal,
             self._pool,
             batch_size=self.settings.batch_size,
-            before_batch=self._check_space,
+            before_batch=self.check_space,
         )
         self._pipeline.tally = self.tally
 
@@ -72,7 +75,8 @@ class Indexing:
         self._stack.close()
 
     def reconcile(self, root: Root) -> Reconciled:
-        """Compare one root with the journal; delete what is surely gone."""
+        """Compare one root with the journal; delete what is surely gone. Raises `DiskFull`."""
+        self.check_space()
         stores = [target.store for target in self.targets.all]
         return self.scanner.reconcile(root, self.home.chooser(root), stores)
 
@@ -111,8 +115,14 @@ class Indexing:
             self.open_targets()
         return pair
 
+    def tidy(self) -> None:
+        """Lay every collection out for fast search and fast loading. Raises `DiskFull`."""
+        self.check_space()
+        self.targets.tidy()
+
     def forget(self, root: Root) -> None:
-        """Remove a root with its points."""
+        """Remove a root with its points. Raises `DiskFull`."""
+        self.check_space()
         for target in self.targets.all:
             target.store.delete_root(root.id)
         self.home.roots.drop(root.id)
@@ -128,10 +138,6 @@ class Indexing:
             yield page
             root, path = page[-1].root, page[-1].path
 
-    def _check_space(self) -> None:
-        free = shutil.disk_usage(self.settings.home).free
-        if free < self.settings.min_free_bytes:
-            raise DiskFull(
-                f"home {self.settings.home} has {free >> 20} MiB of free space, less than "
-                f"min_free_bytes={self.settings.min_free_bytes >> 20} MiB: make room"
-            )
+    def check_space(self) -> None:
+        """Raise `DiskFull` below the free-space mark: ask before the store must write."""
+        check_space(self.settings)

@@ -84,6 +84,15 @@ class Journal:
             "UPDATE files SET state = 'unsettled' WHERE root = ? AND path = ?", [(root, path)]
         )
 
+    def suspend(self, paths: Iterable[tuple[str, bytes]]) -> None:
+        """Nothing is owed for files that are gone while their points stay, until they are back."""
+        self._database.write(
+            # Their change time is forgotten, so that they are read again even if unchanged.
+            "UPDATE files SET state = 'indexed', ctime_ns = -1 WHERE root = ? AND path = ? "
+            "AND state IN ('owed', 'unsettled')",
+            paths,
+        )
+
     def owed_after(self, root: str, path: bytes, limit: int) -> list[File]:
         """The next owed files after (root, path), in that order."""
         rows = self._database.all(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,14 +72,11 @@ class Chooser:
 
 
 def list_root(root: bytes, chooser: Chooser) -> Listing:
-    """Walk a root without following links. Raises `RootError` if it is missing or no folder."""
-    try:
-        found = os.stat(root)
-    except OSError as error:
-        raise RootError(f"folder {os.fsdecode(root)!r}: {error.strerror}") from error
-    if not os.path.isdir(root):
-        raise RootError(f"{os.fsdecode(root)!r} is not a folder: name the folder it lies in")
-    listing = Listing((found.st_dev, found.st_ino))
+    """Walk a root without following links.
+
+    Raises `RootError` if it is missing, no folder, or replaced by another during the walk.
+    """
+    listing = Listing(_identity(root))
     pending = [b""]
     while pending:
         folder = pending.pop()
@@ -93,7 +91,19 @@ def list_root(root: bytes, chooser: Chooser) -> Listing:
             if folder and not os.path.lexists(os.path.join(root, folder)):
                 continue
             listing.unreadable[folder] = str(error.strerror)
+    if _identity(root) != listing.identity:
+        raise RootError(f"folder {os.fsdecode(root)!r} was replaced while it was listed")
     return listing
+
+
+def _identity(root: bytes) -> tuple[int, int]:
+    try:
+        found = os.stat(root)
+    except OSError as error:
+        raise RootError(f"folder {os.fsdecode(root)!r}: {error.strerror}") from error
+    if not stat.S_ISDIR(found.st_mode):
+        raise RootError(f"{os.fsdecode(root)!r} is not a folder: name the folder it lies in")
+    return found.st_dev, found.st_ino
 
 
 def _entries(root: bytes, folder: bytes) -> Iterator[tuple[os.DirEntry[bytes], bytes]]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from pathlib import Path
 from types import TracebackType
 
 from shared.errors import AlreadyRunning, LookalikeError
+
+PATIENCE_SECONDS = 0.5
+"""How long a taken lock is tried: whoever asks `holder` has it for an instant."""
 
 
 class HomeLock:
@@ -25,18 +29,21 @@ class HomeLock:
             raise LookalikeError(
                 f"home {run.parent} cannot be written: {error.strerror}"
             ) from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _acquired(self._file.fileno()):
             self._file.seek(0)
             holder = self._file.read().strip() or "another process"
             self._file.close()
             raise AlreadyRunning(
                 f"home {run.parent} is in use by {holder}: stop it first, or let it do the work"
-            ) from None
-        self._file.truncate(0)
-        self._file.write(f"`{command}` (process {os.getpid()})")
-        self._file.flush()
+            )
+        try:
+            self._file.truncate(0)
+            self._file.write(f"`{command}` (process {os.getpid()})")
+            self._file.flush()
+        except OSError as error:
+            raise LookalikeError(
+                f"home {run.parent} cannot be written: {error.strerror}"
+            ) from error
 
     def close(self) -> None:
         """Let the next one in."""
@@ -52,6 +59,19 @@ class HomeLock:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _acquired(descriptor: int) -> bool:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        else:
+            return True
 
 
 def is_running(run: Path) -> bool:

@@ -50,7 +50,7 @@ def scan_once(
     result.stopped = stop()
     if not result.stopped:
         result.activated = indexing.activate_next()
-        indexing.targets.tidy()
+        indexing.tidy()
     return result
 
 

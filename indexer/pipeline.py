@@ -154,7 +154,9 @@ class Pipeline:
         file = self._under_way.pop(key, None)
         if file is None:
             return
-        if outcome.kind == "known" and not self._can_reuse(outcome.sha256 or ""):
+        if outcome.signature not in (None, file.signature):
+            self._unsettle(file)  # it changed since it was owed, so it may still be written to
+        elif outcome.kind == "known" and not self._can_reuse(outcome.sha256 or ""):
             self._submit(file, folders, ())
         elif outcome.kind == "refused" and outcome.signature is not None:
             self._refused.append((file, outcome.signature, outcome.reason or "is refused"))
@@ -162,10 +164,13 @@ class Pipeline:
             sha256 = outcome.decoded.sha256 if outcome.decoded else outcome.sha256 or ""
             self._read.append(_Read(file, outcome.signature, sha256, outcome))
         else:
-            self._journal.unsettle(file.root, file.path)
-            self.tally.unsettled += 1
+            self._unsettle(file)
         if len(self._read) + len(self._refused) >= self._batch_size:
             self._write()
+
+    def _unsettle(self, file: File) -> None:
+        self._journal.unsettle(file.root, file.path)
+        self.tally.unsettled += 1
 
     def _can_reuse(self, sha256: str) -> bool:
         return all(self._stored(target, [sha256]) for target in self._targets)

@@ -68,6 +68,10 @@ class Roots:
                 [(*identity, root.id)],
             )
 
+    def distrust(self, root: str) -> None:
+        """The folder was deleted: whatever stands there next is another, even with its inode."""
+        self._database.write("UPDATE roots SET device = -1, inode = -1 WHERE id = ?", [(root,)])
+
     def note(self, root: Root, suspended: int, problem: str | None) -> None:
         """What the last listing had to leave undone."""
         if (suspended, problem) != (root.suspended, root.problem):

@@ -97,15 +97,25 @@ class Scanner:
                 (moved if _trace(file.signature) in here else lost).append(file)
         known = root.identity in (None, listing.identity)
         total = sum(file.sha256 is not None for file in files)
-        if root.accept or not lost or (known and len(lost) * 2 <= total):
+        few = len(lost) * 2 <= total
+        # What was suspended stays so: new files may not make few of what were too many.
+        allowed = root.accept or not lost or (known and few and not root.suspended)
+        if allowed:
             doomed = never + moved + lost
-            self._roots.trust(root, listing.identity)
         else:
             doomed = never + moved if known else never
             result.suspended = len(lost)
+            if root.identity and root.identity[0] not in (-1, listing.identity[0]):
+                result.problem = (
+                    f"folder {os.fsdecode(root.folder)!r} is on another disk than before: "
+                    "unmounted? its images stay until `indexer scan --accept-deletions`"
+                )
+            self._journal.suspend((file.root, file.path) for file in lost)
         result.held = len(held)
         self._carry_out(doomed, stores)
         result.deleted = len(doomed)
+        if allowed:  # only now: a crash before this must not use up the user's word
+            self._roots.trust(root, listing.identity)
 
     def _carry_out(self, doomed: Sequence[File], stores: Sequence[VectorStore]) -> None:
         if not doomed:

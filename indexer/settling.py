@@ -65,6 +65,14 @@ def look(path: bytes) -> Signature | None:
     return Signature.of(found) if stat.S_ISREG(found.st_mode) else None
 
 
+def has_other_names(path: bytes) -> bool:
+    """Whether a file has more than one hard link."""
+    try:
+        return os.lstat(path).st_nlink > 1
+    except OSError:
+        return False
+
+
 def has_rested(signature: Signature, settle_seconds: float) -> bool:
     """Whether the kernel's own change time is old enough to read the file at once.
 

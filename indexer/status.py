@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 from indexer.database import Database
-from indexer.journal import Journal
 from indexer.heartbeat import health
+from indexer.journal import Journal
 from indexer.lock import holder
 from indexer.roots import Roots
 from shared.errors import NoModel
 from shared.models import Models
 from shared.settings import Settings
 from shared.types import shown_path
+
+_NO_ROOM_BYTES = 2**16
+"""On a disk as full as this the indexer cannot write into the journal that it paused."""
 
 
 def gather(settings: Settings) -> dict[str, Any]:
@@ -61,6 +66,9 @@ def _state(
         return f"busy with `{command}`"
     if said is None or said[0] != pid:
         return "starting"
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(settings.home).free < _NO_ROOM_BYTES:
+            return "paused: disk full: there is no room to write down more"
     found = health(settings.run, said[1], live=True)
     return said[1] if found["healthy"] else f"degraded: {found['why']}"
 

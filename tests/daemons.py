@@ -50,15 +50,23 @@ def status(home: Path) -> dict[str, Any]:
 
 
 class Watch:
-    """A running `indexer watch`. As a context, it is killed at the end if it still runs."""
+    """A running `indexer watch`. As a context, it is killed at the end if it still runs.
 
-    def __init__(self, home: Path, *arguments: str | Path, **environment: str) -> None:
+    `under`: a command that runs the rest of its line in its own place, `setpriv ...` for one.
+    """
+
+    def __init__(
+        self, home: Path, *arguments: str | Path, under: Sequence[str] = (), **environment: str
+    ) -> None:
         self.home = home
         self.log = home.parent / f"{home.name}-watch.log"
         quick = {"LOOKALIKE_SETTLE_SECONDS": "0.3", "LOOKALIKE_DECODE_WORKERS": "1"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "indexer", "watch", "--home", home, *map(str, arguments)],
+                [
+                    *(*under, sys.executable, "-m", "indexer", "watch", "--home", home),
+                    *map(str, arguments),
+                ],
                 env=os.environ | quick | environment,
                 stdout=log,
                 stderr=log,

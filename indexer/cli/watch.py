@@ -55,15 +55,18 @@ def watch(
 
 
 def _watch(home: Home, hints: Hints, stop: StopSignals) -> None:
+    import contextlib
     import logging
 
     from indexer.daemon import Daemon
     from indexer.firstmodel import wait_for_model
     from indexer.heartbeat import beat
     from indexer.indexing import Indexing
+    from indexer.space import wait_for_space
+    from shared.errors import DiskFull
 
     beat(home.settings.run)
-    if not wait_for_model(home, stop.wait):
+    if not wait_for_model(home, stop.wait) or not wait_for_space(home, stop.wait):
         return
     for root in home.roots.all():
         logging.info("watching %s", root.id)
@@ -71,6 +74,7 @@ def _watch(home: Home, hints: Hints, stop: StopSignals) -> None:
     try:
         Daemon(indexing, hints, stop).run()
         logging.info("stopping")
-        indexing.targets.tidy()
+        with contextlib.suppress(DiskFull):
+            indexing.tidy()
     finally:
         indexing.close()

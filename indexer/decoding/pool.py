@@ -161,23 +161,23 @@ class _Feeder(threading.Thread):
             key, job = jobs.pop(at_fault)
             if key == self._suspect or death.code == -signal.SIGALRM:
                 self._suspect = None
-                self._outcomes.put((key, _fatal(job, death.code, self._timeout)))
+                self._outcomes.put((key, _fatal(job, death, self._timeout)))
             else:
                 self._suspect = key
                 jobs.insert(0, (key, job))
         self._waiting.extendleft(reversed(jobs))
 
 
-def _fatal(job: Job, died_of: int, timeout_seconds: float) -> Outcome:
+def _fatal(job: Job, death: Death, timeout_seconds: float) -> Outcome:
     try:
         signature = Signature.of(os.lstat(job.path))
     except OSError:
         return Outcome("gone")
-    if died_of == -signal.SIGALRM:
+    if death.hung or death.code == -signal.SIGALRM:
         reason = f"takes longer than decode_timeout_seconds={timeout_seconds:g} to decode"
     else:
         name = "an error"
         with contextlib.suppress(ValueError):
-            name = signal.Signals(-died_of).name
+            name = signal.Signals(-death.code).name
         reason = f"crashes the decoder ({name})"
     return Outcome("refused", signature, reason=reason)

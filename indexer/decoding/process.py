@@ -47,10 +47,14 @@ class _Alive:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """`code` as subprocess gives it; `started`: jobs begun in the process's life."""
+    """`code` as subprocess gives it; `started`: jobs begun in the process's life.
+
+    `hung`: it was ended because it neither answered nor died.
+    """
 
     code: int
     started: int
+    hung: bool = False
 
 
 class WorkerProcess:
@@ -90,13 +94,14 @@ class WorkerProcess:
             alive, self._alive = self._alive, None
             with contextlib.suppress(subprocess.TimeoutExpired):
                 alive.process.wait(0.2)  # one that crashed has its own exit code; do not blur it
-            if alive.process.returncode is None:
+            hung = alive.process.returncode is None
+            if hung:
                 alive.process.kill()
             code = alive.process.wait()
             (started,) = STARTED.unpack_from(alive.started)
             alive.connection.close()
             alive.started.close()
-            return Death(code, started)
+            return Death(code, started, hung)
 
     def close(self) -> None:
         """End the process for good; may be called from another thread."""
@@ -116,7 +121,8 @@ class WorkerProcess:
     def _start(self) -> _Alive:
         ours, theirs = socket.socketpair()
         with theirs, tempfile.TemporaryFile() as memory:
-            memory.truncate(STARTED.size)
+            memory.write(bytes(STARTED.size))  # not a hole, which a full disk could not fill
+            memory.flush()
             started = mmap.mmap(memory.fileno(), STARTED.size)
             descriptors = [theirs.fileno(), memory.fileno()]
             process = subprocess.Popen(

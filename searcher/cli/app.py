@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from searcher.cli.eval import evaluate
 from searcher.cli.query import query
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(query)
+app.command("eval")(evaluate)
 
 
 def _print_version(wanted: bool) -> None:

@@ -10,14 +10,14 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 import qdrant_edge as engine
 
-from shared.errors import StoreError, StoreMissing
+from shared.errors import DiskFull, StoreError, StoreMissing
 from shared.store.paging import Paged
 from shared.store.protocol import Probe, validated
 from shared.store.translation import translated
@@ -62,7 +62,7 @@ class EdgeStore(Paged):
             if not create:
                 raise StoreMissing(f"store {path} does not exist: run `indexer scan` to build it")
             _create(path)
-        with translated(path, remedy="remove this folder and run `indexer scan` to fill it again"):
+        with translated(path, remedy="`indexer doctor --repair` builds it again"):
             shard = engine.EdgeShard.load(str(path))
         return cls(shard, path, flush_points)
 
@@ -176,7 +176,8 @@ class EdgeStore(Paged):
         with self._lock:
             shard, self._shard = self._shard, None
             if shard is not None:
-                with translated(self._path):
+                # On a full disk nothing is lost: the log has what could not be flushed.
+                with suppress(DiskFull), translated(self._path):
                     try:
                         shard.flush()
                     finally:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from shared.errors import LookalikeError, StoreBusy, StoreError
+from shared.errors import DiskFull, LookalikeError, StoreBusy, StoreError
+
+_FULL = "No space left on device"
 
 
 @contextmanager
@@ -20,6 +22,8 @@ def translated(path: Path, *, remedy: str = "see `indexer doctor`") -> Iterator[
         # A panic of the engine is a BaseException without a type that could be imported.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
+        if _FULL in str(error):
+            raise DiskFull(f"store {path}: {_FULL}: make room, nothing was lost") from error
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if "WouldBlock" in reason:
             raise StoreBusy(

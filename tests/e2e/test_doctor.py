@@ -256,3 +256,14 @@ def test_without_a_model_there_is_nothing_to_examine(tmp_path: Path) -> None:
     done = indexer("doctor", "--home", tmp_path / "new", check=False)
     assert done.returncode == 1
     assert "indexer train" in done.stderr
+
+
+def test_a_hard_link_made_elsewhere_makes_nothing_stale(
+    home: Path, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere.jpg").hardlink_to(photos / "red/0.jpg")
+    _doctor(home, code=0)
+    (photos / "red/0.jpg").chmod(0o640)
+    _doctor(home, code=0)
+    os.utime(photos / "red/0.jpg")
+    assert len(_doctor(home, code=1)["stale"]) == 1

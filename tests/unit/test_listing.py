@@ -98,3 +98,17 @@ def test_a_missing_root_and_a_file_as_root_are_named(tmp_path: Path) -> None:
     _touch(tmp_path, "a.jpg")
     with pytest.raises(RootError, match=r"a\.jpg.*is not a folder"):
         list_root(os.fsencode(tmp_path / "a.jpg"), Chooser(()))
+
+
+def test_a_root_that_is_replaced_during_the_walk_is_not_believed(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "inside").mkdir(parents=True)
+
+    class Replacing(Chooser):
+        def takes_folder(self, folder: bytes, relative: bytes) -> bool:
+            root.rename(tmp_path / "away")
+            root.mkdir()
+            return True
+
+    with pytest.raises(RootError, match="was replaced while it was listed"):
+        list_root(os.fsencode(root), Replacing([]))

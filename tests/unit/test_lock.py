@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,11 @@ def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file where the home should be")
     with pytest.raises(LookalikeError, match=r"home .*home cannot be written"):
         HomeLock(tmp_path / "home" / "run", "indexer watch")
+
+
+def test_who_asks_for_an_instant_keeps_nobody_from_starting(tmp_path: Path) -> None:
+    HomeLock(tmp_path, "indexer scan").close()
+    with (tmp_path / "indexer.lock").open("rb") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        threading.Timer(0.1, fcntl.flock, (asking, fcntl.LOCK_UN)).start()
+        HomeLock(tmp_path, "indexer watch").close()

@@ -277,3 +277,17 @@ def test_two_targets_are_filled_from_one_reading(line: Line) -> None:
     assert new.store.get([key])[key].record.cluster == ("g1/0",)
     assert line.point("b.png").cluster == ("g1/2",)
     assert (line.encoder.count, following.count) == (2, 2)
+
+
+def test_a_file_that_changed_since_it_was_owed_waits_until_it_rests(line: Line) -> None:
+    whole = line.draw("growing.png", (255, 0, 0), edge=64).read_bytes()
+    line.draw("bad.png", (255, 0, 0))
+    line.owe("growing.png", "bad.png")
+    (line.folder / "growing.png").write_bytes(whole + b"more")
+    (line.folder / "bad.png").write_bytes(whole[:50])
+    line.run()
+    assert line.store.count() == 0
+    assert line.journal.counts() == {"owed": 0, "unsettled": 2, "indexed": 0, "refused": 0}
+    line.owe("growing.png", "bad.png")
+    line.run()
+    assert line.journal.counts() == {"owed": 0, "unsettled": 0, "indexed": 1, "refused": 1}

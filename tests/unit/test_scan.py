@@ -125,6 +125,22 @@ def test_half_may_go_and_more_than_half_is_suspended_until_accepted(house: House
     assert (house.root.suspended, house.root.accept) == (0, False)
 
 
+def test_new_files_do_not_make_few_of_what_was_suspended(house: House) -> None:
+    house.write("a", "b", "c", "d")
+    house.scan()
+    for name in ("a", "b", "c"):
+        (house.folder / name).unlink()
+    assert house.reconcile().suspended == 3
+    house.write("e", "f", "g", "h")
+    house.scan()
+    result = house.reconcile()
+    assert (result.deleted, result.suspended) == (0, 3)
+    house.write("a", "b", "c")
+    house.scan()
+    (house.folder / "a").unlink()
+    assert house.reconcile().deleted == 1, "all were back, so that trust is as well"
+
+
 def test_a_missing_root_deletes_nothing_and_says_so(house: House) -> None:
     house.write("a", "b")
     house.scan()
@@ -227,3 +243,49 @@ def test_a_fresh_file_is_watched_for_rest_first(tmp_path: Path) -> None:
     assert house.reconcile().owed == 0
     assert len(house.settling) == 1
     database.close()
+
+
+def test_accepted_deletions_stay_accepted_until_they_are_carried_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.write("a", "b", "c")
+    house.scan()
+    for name in ("a", "b"):
+        (house.folder / name).unlink()
+    assert house.reconcile().suspended == 2
+    house.roots.request("r", "accept")
+    with monkeypatch.context() as broken:
+        broken.setattr(house.store, "delete", _fail)
+        with pytest.raises(OSError, match="gone"):
+            house.reconcile()
+    assert house.reconcile().deleted == 2
+    assert house.holds("c")
+
+
+def _fail(ids: object) -> None:
+    raise OSError("gone")
+
+
+def test_a_root_whose_deletion_was_seen_suspends_even_a_few_deletions(house: House) -> None:
+    house.write("a", "b", "c")
+    house.scan()
+    house.roots.distrust("r")
+    (house.folder / "a").unlink()
+    assert (house.reconcile().deleted, house.root.suspended) == (0, 1)
+    assert house.holds("a", "b", "c")
+
+
+def test_nothing_is_owed_for_suspended_files_until_they_are_back(house: House) -> None:
+    house.write("a", "b", "c")
+    house.scan()
+    os.utime(house.folder / "a")
+    assert house.reconcile().owed == 1
+    house.folder.rename(house.folder.with_name("away"))
+    house.folder.mkdir()
+    house.journal.unsettle("r", b"a")  # as the pipeline does with what it does not find
+    assert house.reconcile().suspended == 3
+    assert house.journal.counts()["unsettled"] == 0
+    house.folder.rmdir()
+    house.folder.with_name("away").rename(house.folder)
+    assert house.reconcile().owed == 1
+    assert house.index() == ["a"]

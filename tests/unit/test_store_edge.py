@@ -58,7 +58,7 @@ def test_damage_is_named_with_its_remedy(tmp_path: Path, victim: str) -> None:
         EdgeStore.open(path)
     message = str(caught.value)
     assert str(path) in message
-    assert "remove this folder and run `indexer scan`" in message
+    assert "`indexer doctor --repair`" in message
     assert "\n" not in message
     assert caught.value.__cause__ is not None
 

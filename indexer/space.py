@@ -1,0 +1,51 @@
+"""The free-space mark: the store's engine maps its files, and a full disk would end the process."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+from collections.abc import Callable
+
+from indexer.home import Home
+from shared.errors import DiskFull
+from shared.settings import Settings
+
+LOOK_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+def check_space(settings: Settings) -> None:
+    """Raise `DiskFull` if the home or its store, which may be a disk of its own, is below the mark.
+
+    Asked before whatever makes the store write: a batch, a deletion, opening, tidying.
+    """
+    for folder in (settings.home, settings.store):
+        if not folder.exists():
+            continue
+        free = shutil.disk_usage(folder).free
+        if free < settings.min_free_bytes:
+            raise DiskFull(
+                f"{folder} has {free >> 20} MiB of free space, less than "
+                f"min_free_bytes={settings.min_free_bytes >> 20} MiB: make room"
+            )
+
+
+def wait_for_space(home: Home, wait: Callable[[float], bool]) -> bool:
+    """Return True once there is room to open the store, False if `wait` was told to stop."""
+    said = False
+    while True:
+        try:
+            check_space(home.settings)
+        except DiskFull as error:
+            if not said:
+                _log.warning("paused: disk full: %s", error)
+            with contextlib.suppress(DiskFull):  # then the log alone has it
+                home.journal.say(os.getpid(), f"paused: disk full: {error}", 0, 0)
+            said = True
+        else:
+            return True
+        if wait(LOOK_SECONDS):
+            return False

@@ -1,0 +1,74 @@
+"""`searcher eval`: how good the answers are, measured with the files of a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from searcher.cli.console import reported_errors
+
+MOST_RESULTS = 1_000
+
+
+def evaluate(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Every readable file below it is a query; its first folder level is the label.",
+            show_default=False,
+        ),
+    ],
+    k: Annotated[
+        int,
+        typer.Option("--number", "-k", min=1, max=MOST_RESULTS, help="Results that P@k looks at."),
+    ] = 10,
+    sample: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Ask with N files drawn at random. [default: all]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The draw of --sample.")] = 0,
+    floors: Annotated[
+        bool,
+        typer.Option(
+            "--floors/--no-floors",
+            help="Measure PCA on raw pixels and a colour histogram on the same files.",
+        ),
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where models and index live. [default: LOOKALIKE_HOME, else the platform's data"
+            " directory]",
+            show_default=False,
+        ),
+    ] = None,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show a traceback when something fails.")
+    ] = False,
+) -> None:
+    """Measure how good the answers are, asking with every file of DIR.
+
+    A file that is itself indexed is left out of its own answers. Files that cannot be read are
+    counted and passed over.
+    """
+    with reported_errors(debug):
+        import json
+
+        from searcher.cli.console import say, write, write_bytes
+        from searcher.evaluate import Wanted
+        from searcher.evaluate import evaluate as measure
+        from searcher.evaluation import evaluation_json, evaluation_table
+        from searcher.opening import open_home
+        from shared.settings import load_settings
+
+        opened = open_home(load_settings({"home": home}))
+        found = measure(opened, folder, Wanted(k, sample, seed, floors), say)
+        if as_json:
+            write_bytes(json.dumps(evaluation_json(found)).encode() + b"\n")
+        else:
+            write(evaluation_table(str(folder), found))

@@ -1,0 +1,110 @@
+"""The points of a store as rows: which row is which file, and what its label is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from searcher.pictures import located
+from shared.points import point_id
+from shared.store.protocol import VectorStore
+from shared.types import Raw
+
+NO_LABEL = -1
+
+
+def first_level(relative: Raw) -> bytes | None:
+    """The label of a file: the first folder of its relative path, None if it lies in no folder."""
+    folder, slash, _ = relative.partition(b"/")
+    return folder if slash else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Collection:
+    """All points at one moment. A point's row is its place in `files`.
+
+    `rows`: row by point id. `files`: where each picture lies, None if its root is unknown on this
+    machine. `labels`: the first folder level below each point's root.
+    """
+
+    rows: Mapping[str, int]
+    files: Sequence[str | None]
+    labels: Sequence[bytes | None]
+
+    @classmethod
+    def read(cls, store: VectorStore, roots: Mapping[str, Path]) -> Collection:
+        """The points of a store; no vector is read."""
+        records = [image.record for batch in store.scroll() for image in batch]
+        return cls(
+            rows={record.id: row for row, record in enumerate(records)},
+            files=[located(roots, record) for record in records],
+            labels=[first_level(record.relative()) for record in records],
+        )
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def own_rows(
+        self, folder: Path, paths: Sequence[Raw], roots: Mapping[str, Path]
+    ) -> NDArray[np.int64]:
+        """int64 (n,): the row of each file's own point, -1 for files that are not indexed.
+
+        `paths` are relative to `folder`. A file is a point if it lies at the point's path below
+        the point's root; a copy elsewhere is another picture.
+        """
+        top = os.fsencode(os.path.realpath(folder))
+        bases = {
+            key: os.fsencode(os.path.realpath(root)).rstrip(b"/") + b"/"
+            for key, root in roots.items()
+        }
+        own = np.full(len(paths), -1, np.int64)
+        for place, path in enumerate(paths):
+            full = os.path.join(top, path)
+            for key, base in bases.items():
+                if full.startswith(base):
+                    point = point_id(key, full.removeprefix(base))
+                    own[place] = self.rows.get(point, own[place])
+        return own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """Labels as numbers: `points` int64 (total,), `queries` int64 (n,); -1 where there is none.
+
+    `counts` bool (n,): queries whose label another point has. Only they can be answered right, so
+    only they count in P@k and mAP.
+    """
+
+    points: NDArray[np.int64]
+    queries: NDArray[np.int64]
+    counts: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, paths: Sequence[Raw], own: NDArray[np.int64], collection: Collection) -> Labels:
+        """The first folder levels of queries (paths relative to their folder) and of points."""
+        number = {
+            label: code
+            for code, label in enumerate(sorted({label for label in collection.labels if label}))
+        }
+        points = _codes(collection.labels, number)
+        queries = _codes([first_level(path) for path in paths], number)
+        sizes = np.bincount(points[points >= 0], minlength=max(1, len(number)))
+        # The query's own point is no answer; it need not have the query's label, whose folder may
+        # lie deeper than the root.
+        itself = (own >= 0) & (points[own] == queries)
+        return cls(points, queries, (queries >= 0) & (sizes[queries] - itself > 0))
+
+    def relevant(self, query: int, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.bool_]:
+        """bool (n,): which of these points have the query's label."""
+        same: NDArray[np.bool_] = self.points[np.asarray(rows, np.int64)] == self.queries[query]
+        return same
+
+
+def _codes(labels: Sequence[bytes | None], number: Mapping[bytes, int]) -> NDArray[np.int64]:
+    codes = [NO_LABEL if label is None else number.get(label, NO_LABEL) for label in labels]
+    return np.array(codes, np.int64)

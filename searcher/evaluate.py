@@ -1,0 +1,119 @@
+"""Asks a collection with every file of a folder and measures the answers, as `searcher eval` does.
+
+The protocol: each readable file is a query on the product's own path (decode, encode, predict the
+cluster, search the store). Its own point, if it has one, is taken out of the answers. The label of
+a file or point is its first folder level. Over the whole collection this compares encoders; in the
+query's own cluster it tells what the default search costs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from searcher.collection import Collection, Labels
+from searcher.evaluation import DEPTH, Evaluation, Probing
+from searcher.floor_quality import measure_floors
+from searcher.folder_queries import FolderQueries, encode_files, list_files, sampled
+from searcher.opening import Home
+from searcher.probing import (
+    BatchSearch,
+    Probes,
+    Timing,
+    clusters_searched,
+    quality,
+    time_queries,
+)
+from searcher.search import Searcher
+from shared.errors import QueryError, StoreMissing
+from shared.evaluation import mean_coverage, mean_recall_at_k
+from shared.store.opening import open_store
+from shared.types import Raw, shown_path
+
+MEASURED: tuple[Probes, ...] = (1, "all")
+"""The ways to search that are compared, the exact one last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to measure: k results, of all files or a random sample, with or without the floors."""
+
+    k: int = 10
+    sample: int | None = None
+    seed: int = 0
+    floors: bool = True
+
+
+def evaluate(home: Home, folder: Path, wanted: Wanted, say: Callable[[str], None]) -> Evaluation:
+    """Ask with the files of `folder`; `say` gets a line for whatever could not be measured.
+
+    The store is opened as its owner, or as a client of the owner, so that nobody waits for it.
+    Raises `RootError` (no such folder), `QueryError` (no file that can be asked with), `ModelError`
+    and `StoreError` (`StoreMissing` when nothing is indexed).
+    """
+    paths, unlisted = list_files(folder, home.settings.home)
+    if not paths:
+        reason = unlisted[0].reason if unlisted else "holds no file to ask with"
+        raise QueryError(f"{folder} {reason}: name a folder of pictures")
+    chosen = sampled(paths, wanted.sample, wanted.seed)
+    with contextlib.closing(open_store(home.settings, home.encoder.id, role="owner")) as store:
+        collection = Collection.read(store, home.roots)
+        if not len(collection):
+            raise StoreMissing("nothing is indexed yet: run `indexer scan DIR` first")
+        asked = _encoded(home, folder, chosen)
+        own = collection.own_rows(folder, asked.paths, home.roots)
+        labels = Labels.of(asked.paths, own, collection)
+        search = BatchSearch(store, collection, asked.vectors, own, max(wanted.k, DEPTH))
+        searcher = Searcher(home.encoder, home.clustering, store, home.limits)
+        timing, probings = _probings(search, searcher, asked, labels, wanted.k)
+    floors = None
+    if not labels.counts.any():
+        say("no labels: no query has its first folder level in common with another indexed image")
+    elif wanted.floors:
+        floors = measure_floors(asked, collection, own, labels, home.limits, wanted.k, say)
+    return Evaluation(
+        queries=len(asked.paths),
+        total=len(collection),
+        own=int((own >= 0).sum()),
+        k=wanted.k,
+        labelled=int(labels.counts.sum()),
+        timed=timing.queries,
+        took=timing.stages,
+        probings=probings,
+        floors=floors,
+        refused=(*unlisted, *asked.refused),
+    )
+
+
+def _encoded(home: Home, folder: Path, paths: Sequence[Raw]) -> FolderQueries:
+    asked = encode_files(folder, paths, home.encoder.load(), home.limits)
+    if not asked.paths:
+        raise QueryError(
+            f"no file in {folder} can be asked with: {shown_path(asked.refused[0].path)} "
+            f"{asked.refused[0].reason}: name a folder of pictures"
+        )
+    return asked
+
+
+def _probings(
+    search: BatchSearch, searcher: Searcher, asked: FolderQueries, labels: Labels, k: int
+) -> tuple[Timing, tuple[Probing, ...]]:
+    """Every way of `MEASURED`, recall being that of the exact top k; timed when all is warm."""
+    total = len(search.collection)
+    sizes: dict[str | None, int] = {None: total}
+    sizes.update(search.store.cluster_sizes())
+    looked = [clusters_searched(searcher.clustering, asked.vectors, probes) for probes in MEASURED]
+    answers = [search.answers(clusters) for clusters in looked]
+    timing = time_queries(searcher, asked, k)
+    return timing, tuple(
+        Probing(
+            probes=probes,
+            recall=mean_recall_at_k(found, answers[-1], k),
+            coverage=mean_coverage([sum(sizes.get(one, 0) for one in row) for row in rows], total),
+            latency=timing.searches[probes],
+            quality=quality(labels, found, k),
+        )
+        for probes, rows, found in zip(MEASURED, looked, answers, strict=True)
+    )

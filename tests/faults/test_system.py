@@ -1,0 +1,286 @@
+"""Cases 26 to 32: what the system does to folders, files, watches and the clock."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.types import shown_path
+from tests.daemons import Watch, indexer, run, searcher
+from tests.faults.conftest import oracle
+from tests.faults.disks import mounted, tmpfs, unmount
+from tests.homes import draw_photos
+
+Need = Callable[[str], None]
+
+
+@pytest.mark.case(26)
+def test_an_unmounted_root_deletes_nothing_and_is_said(
+    tmp_path: Path, home: Path, photos: Path, needs_privilege: Need
+) -> None:
+    root, disk = tmp_path / "mounted", tmp_path / "disk"
+    with mounted(disk, needs_privilege, *tmpfs(8)):
+        shutil.copytree(photos, disk, dirs_exist_ok=True)
+        with mounted(root, needs_privilege, "--bind", str(disk)), Watch(home, root) as watch:
+            watch.settled(18)
+            unmount(root)
+            found = watch.wait_until(lambda found: found["state"].startswith("degraded: "))
+            assert "unmounted?" in found["state"]
+            assert str(root) in found["state"]
+            assert found["roots"][0]["suspended"] == found["images"] == 18
+            assert len(oracle(home)["suspended"]) == 18
+            done = indexer("scan", root, "--home", home, check=False)
+            assert done.returncode == 1  # the daemon has the home
+            shutil.copy(photos / "red/0.jpg", disk / "meanwhile.jpg")
+            with mounted(root, needs_privilege, "--bind", str(disk)):
+                watch.settled(19)
+                shutil.copy(photos / "red/0.jpg", root / "after.jpg")
+                watch.settled(20)
+                oracle(home)
+
+
+@pytest.mark.case(26)
+def test_a_root_that_is_unmounted_while_nothing_runs(
+    tmp_path: Path, home: Path, photos: Path, needs_privilege: Need
+) -> None:
+    root = tmp_path / "mounted"
+    with mounted(root, needs_privilege, *tmpfs(8)):
+        shutil.copytree(photos, root, dirs_exist_ok=True)
+        indexer("scan", root, "--home", home)
+    done = indexer("scan", root, "--home", home)
+    assert "18 files are gone" in done.stderr
+    assert "unmounted?" in done.stderr
+    assert len(oracle(home)["suspended"]) == 18
+
+
+@pytest.mark.case(27)
+def test_links_are_not_followed(watch: Watch, home: Path, photos: Path, tmp_path: Path) -> None:
+    draw_photos(tmp_path / "outside")
+    (photos / "loop").symlink_to(photos)
+    (photos / "red/up").symlink_to("..")
+    (photos / "self").symlink_to("self")
+    (photos / "out").symlink_to(tmp_path / "outside")
+    (photos / "out.jpg").symlink_to(tmp_path / "outside/red/0.jpg")
+    (photos / "in.jpg").symlink_to("red/0.jpg")
+    (photos / "dangling.jpg").symlink_to("nowhere.jpg")
+    shutil.copy(photos / "red/0.jpg", photos / "last.jpg")
+    found = watch.settled(19)
+    assert found["refused"] == []
+    (tmp_path / "outside/red/0.jpg").unlink()
+    watch.stop()
+    indexer("scan", photos, "--home", home)
+    assert oracle(home)["points"] == 19
+
+
+@pytest.mark.case(28)
+def test_what_is_no_regular_file_is_passed_over(
+    watch: Watch,
+    home: Path,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    needs_privilege: Need,
+) -> None:
+    os.mkfifo(photos / "fifo.jpg")
+    (photos / "folder.jpg").mkdir()
+    shutil.copy(photos / "red/0.jpg", photos / "folder.jpg/inside.jpg")
+    monkeypatch.chdir(photos)  # a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as endpoint:
+        endpoint.bind("socket.jpg")
+    try:
+        os.mknod(photos / "zero.jpg", stat.S_IFCHR | 0o666, os.makedev(1, 5))
+    except PermissionError:
+        needs_privilege("making a device (CAP_MKNOD)")
+    shutil.copy(photos / "red/0.jpg", photos / "last.jpg")
+    assert watch.settled(20)["refused"] == []
+    watch.stop()
+    indexer("scan", photos, "--home", home)
+    assert oracle(home)["points"] == 20
+    for name in ("fifo.jpg", "zero.jpg", "folder.jpg", "socket.jpg"):
+        done = searcher("query", photos / name, "--home", home, check=False)
+        assert done.returncode == 1
+        assert len(done.stderr.splitlines()) == 1
+
+
+def _as_a_user(needs_privilege: Need) -> tuple[str, ...]:
+    """A command under which modes count: root without its leave to pass over them."""
+    if os.geteuid() != 0:
+        return ()
+    dropped = "-dac_override,-dac_read_search"
+    under = ("setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}")
+    try:
+        subprocess.run([*under, "true"], check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.CalledProcessError) as error:
+        needs_privilege(f"dropping capabilities with setpriv: {error}")
+    return under
+
+
+@pytest.mark.case(29)
+def test_an_unreadable_file_and_folder_become_readable(
+    home: Path, photos: Path, needs_privilege: Need
+) -> None:
+    (photos / "green").chmod(0)
+    with Watch(home, photos, under=_as_a_user(needs_privilege)) as watch:
+        watch.wait_until(lambda found: found["images"] == 12)
+        (photos / "green").chmod(0o755)
+        watch.settled(18)
+        shutil.copy(photos / "blue/0.jpg", photos / "green/new.jpg")
+        watch.settled(19)
+        (photos / "green/new.jpg").unlink()
+        watch.settled(18)
+        secret = photos / "secret.jpg"
+        shutil.copy(photos / "red/0.jpg", photos / ".secret")
+        (photos / ".secret").chmod(0)
+        (photos / ".secret").rename(secret)
+        found = watch.wait_until(lambda found: found["refused"])
+        assert found["refused"][0]["reason"] == "cannot be read: Permission denied"
+        assert found["images"] == 18
+        oracle(home)
+        secret.chmod(0o644)
+        assert watch.settled(19)["refused"] == []
+        (photos / "red").chmod(0)
+        found = watch.wait_until(lambda found: found["state"].startswith("degraded: "))
+        assert "'red' cannot be listed: Permission denied" in found["state"]
+        assert found["images"] == 19
+        (photos / "red").chmod(0o755)
+        shutil.copy(photos / "blue/0.jpg", photos / "red/new.jpg")
+        watch.settled(20)
+        shutil.copy(photos / "blue/0.jpg", photos / "red/newer.jpg")
+        watch.settled(21)
+    oracle(home)
+
+
+@pytest.mark.case(30)
+def test_names_of_any_bytes(watch: Watch, home: Path, photos: Path) -> None:
+    names = [
+        b"caf\xe9.jpg",
+        b"two\nlines.jpg",
+        b"quote\"'\\.jpg",
+        b"tab\t\x1b[31mred\x7f.jpg",
+        "\u202egpj.exe.jpg".encode(),
+        b"\xff" * 251 + b".jpg",
+        "ü".encode() * 125 + b"x.jpg",
+        b" .jpg",
+        b"-rf.jpg",
+    ]
+    assert max(map(len, names)) == 255
+    for number, name in enumerate(names):
+        folder = os.path.join(os.fsencode(photos), name + b".d" if len(name) < 200 else b"long")
+        os.makedirs(folder, exist_ok=True)
+        for place in (os.path.join(os.fsencode(photos), name), os.path.join(folder, name)):
+            shutil.copy(photos / f"red/{number % 6}.jpg", place)
+    broken = os.path.join(os.fsencode(photos), b"broken\n\xff.jpg")
+    Path(os.fsdecode(broken)).write_bytes(b"no picture")
+    found = watch.settled(18 + 2 * len(names))
+    assert [file["path"] for file in found["refused"]] == [shown_path(b"broken\n\xff.jpg")]
+    said = run("indexer", ["status", "--json", "--home", home], check=True).stdout
+    assert json.loads(said)["refused"] == found["refused"]
+    lines = searcher("query", photos / "red/0.jpg", "-n", "99", "--home", home, "--json").stdout
+    assert len(lines.splitlines()) == 1
+    paths = {image["path"] for image in json.loads(lines)["results"]}
+    assert {shown_path(name) for name in names} <= paths
+    text = indexer("status", "--home", home).stdout
+    assert "\x1b" not in text
+    oracle(home)
+
+
+LIMIT = "user namespaces with a limit of watches of their own"
+
+
+def _with_few_watches(number: int, needs_privilege: Need) -> tuple[str, ...]:
+    """A command under which so many inotify watches may exist: a user namespace of its own."""
+    script = f'echo {number} > /proc/sys/user/max_inotify_watches && exec "$@"'
+    under = ("unshare", "--user", "--map-root-user", "sh", "-c", script, "sh")
+    done = subprocess.run([*under, "true"], capture_output=True, check=False, timeout=60)
+    if done.returncode:
+        needs_privilege(f"{LIMIT}: {done.stderr.decode().strip()}")
+    return under
+
+
+def _lists_at_intervals(watch: Watch) -> None:
+    found = watch.wait_until(lambda found: found["state"].startswith("degraded: "))
+    assert "listing it at intervals" in found["state"]
+
+
+@pytest.mark.case(31)
+@pytest.mark.parametrize("watches", [0, 3])
+def test_without_enough_watches_it_lists_at_intervals(
+    home: Path, photos: Path, needs_privilege: Need, watches: int
+) -> None:
+    """The root and its three folders need four."""
+    with Watch(home, photos, under=_with_few_watches(watches, needs_privilege)) as watch:
+        watch.wait_until(lambda found: found["images"] == 18)
+        _lists_at_intervals(watch)
+        for folder in ("red", "green", "blue"):  # one of them at least is not watched
+            shutil.copy(photos / "red/0.jpg", photos / folder / "new.jpg")
+        watch.wait_until(lambda found: found["images"] == 21)
+        (photos / "red/new.jpg").unlink()
+        watch.wait_until(lambda found: found["images"] == 20)
+        _lists_at_intervals(watch)
+    oracle(home)
+
+
+@pytest.mark.case(31)
+def test_a_new_folder_reaches_the_limit(home: Path, photos: Path, needs_privilege: Need) -> None:
+    with Watch(home, photos, under=_with_few_watches(6, needs_privilege)) as watch:
+        watch.settled(18)
+        for number in range(3):
+            (photos / f"new-{number}").mkdir()
+        _lists_at_intervals(watch)
+        time.sleep(1)  # the listing that the new folders caused is over
+        for number in range(3):
+            shutil.copy(photos / "red/0.jpg", photos / f"new-{number}/late.jpg")
+        watch.wait_until(lambda found: found["images"] == 21)
+    oracle(home)
+
+
+def _faketime() -> Path | None:
+    """Debian's libfaketime, wherever this architecture keeps it."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    return found[0] if found else None
+
+
+def _moved(log: str) -> bool:
+    """Whether the program that wrote the log saw its clock on another day."""
+    days = {line[:10] for line in log.splitlines() if line[:2] == "20"}
+    return len(days) > 1
+
+
+@pytest.mark.case(32)
+@pytest.mark.parametrize("jump", ["+1d", "-1d"])
+def test_the_clock_jumps_a_day(
+    home: Path, photos: Path, tmp_path: Path, needs_privilege: Need, jump: str
+) -> None:
+    library = _faketime()
+    if library is None:
+        needs_privilege("libfaketime (Debian package faketime)")
+    clock = tmp_path / "clock"
+    clock.write_text("+0\n")
+    fake = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
+    with Watch(home, photos, **fake) as watch:
+        watch.settled(18)
+        clock.write_text(f"{jump}\n")
+        shutil.copy(photos / "red/0.jpg", photos / "after.jpg")
+        watch.wait_until(lambda found: found["images"] == 19, seconds=20)
+        (photos / "after.jpg").unlink()
+        watch.wait_until(lambda found: found["images"] == 18, seconds=20)
+        watch.wait_until(lambda found: _moved(watch.text()), seconds=20)
+        clock.write_text("+0\n")
+        shutil.copy(photos / "red/1.jpg", photos / "back.jpg")
+        watch.settled(19, encoded=18)
+    oracle(home)
