@@ -43,20 +43,29 @@ class Home:
         self.close()
 
     def remember(
-        self, folders: Sequence[Path], *, excludes: Sequence[str] | None, name: str | None = None
+        self,
+        folders: Sequence[Path],
+        *,
+        excludes: Sequence[str] | None,
+        name: str | None = None,
+        may_be_away: bool = False,
     ) -> list[Root]:
         """Remember folders as roots and return those. Raises `RootError` for a bad one.
 
-        `excludes` None keeps what was remembered. A root inside a root is refused.
+        `excludes` None keeps what was remembered. A root inside a root is refused. `may_be_away`: a
+        folder that is remembered already may be missing, such as a disk that is not plugged in.
         """
         known = {root.id: root for root in self.roots.all()}
         chosen = []
         for folder in folders:
             path = Path(os.path.realpath(folder))
+            named = {Path(os.fsdecode(root.folder)): key for key, root in known.items()}
+            if may_be_away and path in named and not path.exists():
+                chosen.append(named[path])
+                continue
             if not path.is_dir():
                 what = "is not a folder" if path.exists() else "does not exist"
                 raise RootError(f"{str(folder)!r} {what}: name a folder of pictures")
-            named = {Path(os.fsdecode(root.folder)): key for key, root in known.items()}
             key = root_id(path, name or named.get(path))
             _refuse_overlap(path, key, known.values(), self.settings.home)
             kept = known[key].excludes if key in known else ()

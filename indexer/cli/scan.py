@@ -70,13 +70,19 @@ def scan(
 
 
 def choose_roots(
-    home: Home, folders: list[Path] | None, exclude: list[str] | None, name: str | None
+    home: Home,
+    folders: list[Path] | None,
+    exclude: list[str] | None,
+    name: str | None,
+    *,
+    may_be_away: bool = False,
 ) -> list[str]:
     """Remember the folders and return their root ids; without folders, all remembered ones."""
     from shared.errors import RootError
 
     if folders:
-        return [root.id for root in home.remember(folders, excludes=exclude, name=name)]
+        chosen = home.remember(folders, excludes=exclude, name=name, may_be_away=may_be_away)
+        return [root.id for root in chosen]
     roots = [root.id for root in home.roots.all()]
     if not roots:
         raise RootError("no folder was given and none is remembered: name one")

@@ -48,7 +48,7 @@ def watch(
         hints = Hints()
         stop = StopSignals(hints.wake)
         with Home(load_settings({"home": home}), "indexer watch") as opened:
-            for root in choose_roots(opened, folders, exclude, root_name):
+            for root in choose_roots(opened, folders, exclude, root_name, may_be_away=True):
                 if accept_deletions:
                     opened.roots.request(root, "accept")
             _watch(opened, hints, stop)

@@ -124,6 +124,21 @@ def test_a_root_that_goes_and_comes_back_is_watched_again(
     watch.settled(19)
 
 
+def test_it_starts_without_a_remembered_folder_that_is_away(
+    watch: Watch, home: Path, photos: Path, tmp_path: Path
+) -> None:
+    watch.stop()
+    photos.rename(tmp_path / "away")
+    assert indexer("scan", photos, "--home", home, check=False).returncode == 1
+    with Watch(home, photos) as second:
+        second.wait_until(lambda found: "degraded" in found["state"])
+        (tmp_path / "away").rename(photos)
+        second.settled(18)
+    done = indexer("watch", tmp_path / "never seen", "--home", home, check=False)
+    assert done.returncode == 1
+    assert "does not exist" in done.stderr
+
+
 def test_it_waits_for_images_when_there_is_no_model(tmp_path: Path) -> None:
     photos = tmp_path / "few"
     draw_photos(photos, 2)
