@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 DURATION ?= 60
 SEED ?= 0
 
-.PHONY: demo test crash check format bench clean
+.PHONY: demo test faults crash check format bench clean
 .DELETE_ON_ERROR:
 
 $(STAMP): pyproject.toml constraints.txt
@@ -17,6 +17,9 @@ demo: $(STAMP)  ## Train on the example photographs, watch a folder, drop pictur
 
 test: $(STAMP)  ## Every test
 	$(BIN)/python -m pytest
+
+faults: $(STAMP)  ## Every case of fault and bad input, with a table of the outcomes
+	$(BIN)/python -m pytest tests/faults
 
 crash: $(STAMP)  ## Files change and the daemon dies at random for DURATION seconds, from SEED
 	$(BIN)/python -m tests.faults.crasher --duration $(DURATION) --seed $(SEED)

@@ -13,10 +13,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks.decode_alone import decode_all
 from benchmarks.main_job import PHOTOS
 from benchmarks.measure import mosaics, print_table
-from indexer.decoding.messages import Job
-from indexer.decoding.pool import DecodingPool
 from shared.images import decode
 from shared.reading import Limits, read_file
 from shared.types import PixelSpec
@@ -46,18 +45,7 @@ def in_stock_processes(paths: Sequence[Path]) -> None:
 
 def in_our_pool(paths: Sequence[Path]) -> None:
     """The product's pool."""
-    pool = DecodingPool([SPEC], Limits(), workers=WORKERS, timeout_seconds=10)
-    under_way = 0
-    for key, path in enumerate(paths):
-        if under_way >= pool.capacity:
-            pool.take()
-            under_way -= 1
-        pool.submit(key, Job(os.fsencode(path)))
-        under_way += 1
-    pool.push()
-    for _ in range(under_way):
-        pool.take()
-    pool.close()
+    decode_all(paths, SPEC, WORKERS)
 
 
 def rate(way: Callable[[Sequence[Path]], None], paths: Sequence[Path]) -> float:

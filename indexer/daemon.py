@@ -133,8 +133,8 @@ class Daemon:
                 self._due[key] = self._soon(key)
                 continue
             known = self._indexing.journal.file(key, path)
-            if known is None and has_other_names(roots[key].folder + b"/" + path):
-                # A hard link moves the change time of its other names, without an event.
+            if has_other_names(roots[key].folder + b"/" + path):
+                # A hard link's other names change with it, without an event of their own.
                 self._due |= {root: self._soon(root) for root in roots}
             if (
                 known is not None

@@ -22,22 +22,14 @@ from shared.settings import load_settings
 from shared.store.opening import open_store
 from shared.store.protocol import VectorStore
 from tests.daemons import Watch, indexer
-from tests.homes import draw_photos, make_home
 
 
 @pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    draw_photos(tmp_path / "photos")
-    return tmp_path / "photos"
-
-
-@pytest.fixture
-def home(tmp_path: Path, photos: Path, tiny_tflite: Path) -> Path:
+def home(home: Path, photos: Path) -> Path:
     """Eighteen indexed pictures and one refused file."""
-    make_home(tmp_path / "home", photos, tiny_tflite, indexed=False)
     (photos / "broken.jpg").write_bytes(b"no picture")
-    indexer("scan", photos, "--home", tmp_path / "home")
-    return tmp_path / "home"
+    indexer("scan", photos, "--home", home)
+    return home
 
 
 def _doctor(home: Path, *options: str, code: int) -> dict[str, Any]:

@@ -10,19 +10,7 @@ import pytest
 
 from shared.models import Models, Pair
 from tests.daemons import indexer, searcher, status
-from tests.homes import add_encoder, draw_photos, make_home, tiny_encoder
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    draw_photos(tmp_path / "photos")
-    return tmp_path / "photos"
-
-
-@pytest.fixture
-def home(tmp_path: Path, photos: Path, tiny_tflite: Path) -> Path:
-    make_home(tmp_path / "home", photos, tiny_tflite, indexed=False)
-    return tmp_path / "home"
+from tests.homes import add_encoder, draw_photos, tiny_encoder
 
 
 def _scan(home: Path, *arguments: str | Path) -> dict[str, int]:

@@ -6,32 +6,13 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.daemons import Watch, indexer, searcher
-from tests.homes import draw_photos, make_home
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    draw_photos(tmp_path / "photos")
-    return tmp_path / "photos"
-
-
-@pytest.fixture
-def home(tmp_path: Path, photos: Path, tiny_tflite: Path) -> Path:
-    make_home(tmp_path / "home", photos, tiny_tflite, indexed=False)
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def watch(home: Path, photos: Path) -> Iterator[Watch]:
-    with Watch(home, photos) as watch:
-        watch.settled(18)
-        yield watch
+from tests.homes import draw_photos
 
 
 def _found(home: Path, query: Path) -> list[str]:
@@ -122,6 +103,25 @@ def test_a_root_that_goes_and_comes_back_is_watched_again(
     watch.settled(18)
     shutil.copy(photos / "red/0.jpg", photos / "after.jpg")
     watch.settled(19)
+
+
+def test_a_change_through_one_hard_link_reaches_its_other_names(
+    watch: Watch, home: Path, photos: Path
+) -> None:
+    os.link(photos / "red/0.jpg", photos / "other name.jpg")
+    watch.settled(19)
+    content = (photos / "blue/3.jpg").read_bytes()
+    with (photos / "red/0.jpg").open("r+b") as file:  # the same file, so both names change
+        file.write(content)
+        file.truncate()
+    watch.wait_until(
+        lambda found: found["images"] == 19 and not found["backlog"] and found["encoded"] == 18
+    )
+    done = indexer("doctor", "--deep", "--home", home, check=False)
+    deadline = time.monotonic() + 30
+    while done.returncode and time.monotonic() < deadline:
+        done = indexer("doctor", "--deep", "--home", home, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_it_starts_without_a_remembered_folder_that_is_away(

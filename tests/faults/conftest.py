@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.daemons import Watch, indexer
-from tests.homes import draw_photos, make_home
+from tests.daemons import indexer
 
 CASES = {
     1: "kill -9 at random moments",
@@ -94,28 +93,6 @@ def needs_privilege() -> Callable[[str], None]:
         pytest.skip(reason)
 
     return refuse
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """A folder of eighteen pictures in three clear groups."""
-    draw_photos(tmp_path / "photos")
-    return tmp_path / "photos"
-
-
-@pytest.fixture
-def home(tmp_path: Path, photos: Path, tiny_tflite: Path) -> Path:
-    """A home with a model of those pictures and nothing indexed."""
-    make_home(tmp_path / "home", photos, tiny_tflite, indexed=False)
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def watch(home: Path, photos: Path) -> Iterator[Watch]:
-    """A daemon that has indexed the eighteen pictures."""
-    with Watch(home, photos) as watch:
-        watch.settled(18)
-        yield watch
 
 
 def oracle(home: Path, *, deep: bool = True) -> dict[str, Any]:
