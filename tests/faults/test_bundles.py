@@ -59,12 +59,11 @@ def test_a_missing_model(scanned: Path, photos: Path, folder: str) -> None:
 @pytest.mark.parametrize(
     "name", ["manifest.json", "encoder.tflite", "clustering.json", "centroids.npy", "current.json"]
 )
-@pytest.mark.parametrize("place", [0.1, 0.9])
-def test_a_flipped_byte(scanned: Path, photos: Path, name: str, place: float) -> None:
+def test_a_flipped_byte(scanned: Path, photos: Path, name: str) -> None:
     (path,) = (scanned / "models").rglob(name)
     kept = path.read_bytes()
     damaged = bytearray(kept)
-    damaged[int(len(kept) * place)] ^= 0x11
+    damaged[len(kept) // 2] ^= 0x11
     path.write_bytes(damaged)
     _is_refused(scanned, photos, "")
     path.write_bytes(kept)
