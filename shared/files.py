@@ -8,9 +8,13 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+_BESIDE = ".new-"
+_ABANDONED_SECONDS = 86_400.0
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -37,9 +41,15 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def folder_beside(parent: Path) -> Iterator[Path]:
-    """An empty folder below `parent` to build in; rename it away or it is removed at the end."""
+    """An empty folder below `parent` to build in; rename it away or it is removed at the end.
+
+    What a killed process left there more than a day ago is removed as well.
+    """
     parent.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(dir=parent, prefix=".new-"))
+    for left in parent.glob(_BESIDE + "*"):
+        if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    path = Path(tempfile.mkdtemp(dir=parent, prefix=_BESIDE))
     try:
         yield path
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,15 @@ def test_every_root_id_is_valid_unicode_and_makes_a_point_id() -> None:
     assert root_id(Path(odd)) == "/photos/\\xff"
     assert root_id(Path("/a"), odd) == "/photos/\\xff"
     assert point_id(root_id(Path(odd)), b"a.jpg") == point_id("/photos/\\xff", b"a.jpg")
+
+
+def test_what_a_killed_process_left_is_removed_after_a_day(tmp_path: Path) -> None:
+    old, young = tmp_path / ".new-old", tmp_path / ".new-young"
+    for left in (old, young):
+        left.mkdir()
+        (left / "half.tflite").touch()
+    long_ago = time.time() - 90_000
+    os.utime(old, (long_ago, long_ago))
+    with folder_beside(tmp_path) as built:
+        assert built.is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".new-young"]
