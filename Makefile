@@ -12,7 +12,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,figures,dev]'
 	touch $@
 
-demo: $(STAMP)  ## Train on the example photographs, watch a folder, drop pictures in, ask with one
+demo: $(STAMP)  ## Watch the example photographs, drop pictures in, ask with one
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP)  ## Every test

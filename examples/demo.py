@@ -1,4 +1,4 @@
-"""The whole of Lookalike in one run: train, watch, drop pictures in, ask with one of them.
+"""The whole of Lookalike in one run: watch a folder, drop pictures in, ask with one of them.
 
 Run by `make demo`. Everything it makes lies in `demo/` of the current folder.
 """
@@ -26,9 +26,8 @@ def main() -> int:
     """Exit code 0 only if the dropped pictures are found again by a query with one of them."""
     shutil.rmtree(DEMO, ignore_errors=True)
     shutil.copytree(HERE / "photos", PHOTOS)
-    step("Train an encoder and its clusters on the folder")
-    run("indexer", "train", PHOTOS, "--epochs", "40")
-    step("Watch the folder")
+    step("Watch the folder, with the encoder that ships and clusters of these photographs")
+    print("$ indexer watch", PHOTOS, flush=True)
     with (DEMO / "watch.log").open("wb") as log:
         daemon = subprocess.Popen(command("indexer", "watch", PHOTOS), stderr=log)
     try:

@@ -1,4 +1,7 @@
-"""A first model for a home that has none: wait for enough pictures, then train in a subprocess."""
+"""A first model for a home that has none: the encoder that ships, and clusters of what is there.
+
+Only the clusters are fitted, in a process of its own, so that this one never carries scikit-learn.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,14 @@ from collections.abc import Callable
 from indexer.heartbeat import beat
 from indexer.home import Home
 from indexer.listing import list_root
-from indexer.training import MIN_IMAGES, require_extra
+from indexer.starter import MIN_IMAGES
+from indexer.training import require_extra
 from shared.errors import NoModel, RootError
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
+
+_ENOUGH = 500
+"""Files that stand for their folder, even while more are coming."""
 
 _log = logging.getLogger(__name__)
 
@@ -22,23 +29,26 @@ _log = logging.getLogger(__name__)
 def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
     """Return True once the home has a model, False if `wait` was told to stop.
 
-    `wait` sleeps for some seconds and tells whether to stop. Training runs in a process of its own,
-    so that this one never carries TensorFlow. Raises `TrainingError` if the extra is missing.
+    `wait` sleeps for some seconds and tells whether to stop. Fitting begins when no more pictures
+    came between two looks, so that clusters are those of a whole folder rather than of the first
+    files copied into it. Raises `TrainingError` if the extra is missing.
     """
-    failed_with, said = -1, -1
+    failed_with, said, before = -1, -1, -1
     while not _has_model(home):
         beat(home.settings.run)
         require_extra()
         count = _count(home)
-        if count >= MIN_IMAGES and count != failed_with:
-            home.journal.say(os.getpid(), f"training on {count} files", 0, 0)
-            if not _train(home, wait):
+        rests = count == before or count >= _ENOUGH
+        if count >= MIN_IMAGES and rests and count != failed_with:
+            home.journal.say(os.getpid(), f"training: clusters of {count} files", 0, 0)
+            if not _fit(home, wait):
                 failed_with = count
-        elif count != said:
+        elif count < MIN_IMAGES and count != said:
             said = count
-            text = f"waiting for images: {count} of the {MIN_IMAGES} that training needs"
+            text = f"waiting for images: {count} of the {MIN_IMAGES} that clusters need"
             _log.info("%s", text)
             home.journal.say(os.getpid(), text, 0, 0)
+        before = count
         if wait(0 if _has_model(home) else LOOK_SECONDS):
             return False
     return True
@@ -62,13 +72,14 @@ def _count(home: Home) -> int:
     return count
 
 
-def _train(home: Home, wait: Callable[[float], bool]) -> bool:
+def _fit(home: Home, wait: Callable[[float], bool]) -> bool:
     roots = home.roots.all()
-    command = [sys.executable, "-m", "indexer", "train", "--home", str(home.settings.home)]
+    command = [sys.executable, "-m", "indexer", "train", "--starter-only"]
+    command += ["--home", str(home.settings.home)]
     for pattern in sorted({pattern for root in roots for pattern in root.excludes}):
         command += ["--exclude", pattern]
     command += ["--", *(os.fsdecode(root.folder) for root in roots)]
-    _log.info("no model yet: training one")
+    _log.info("no model yet: taking the encoder that ships, fitting clusters")
     # A session of its own, so that Ctrl-C reaches it through us and only once.
     with subprocess.Popen(command, start_new_session=True) as process:
         while process.poll() is None:

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from searcher.collection import Collection, Labels
 from searcher.evaluation import DEPTH, Quality
-from searcher.floors import SPEC, Pca, color_histograms, ranked
 from searcher.folder_queries import FolderQueries
 from searcher.probing import quality
 from shared.errors import ImageRefused
+from shared.floors import SPEC, Pca, color_histograms, ranked
 from shared.images import pixels
 from shared.reading import Limits
 from shared.types import Pixels

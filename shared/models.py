@@ -33,6 +33,7 @@ from shared.types import EMBEDDING_SIZE, PixelSpec
 FORMAT_VERSION = 1
 ENCODER_FILE = "encoder.tflite"
 _ID_LENGTH = 16
+_SEALED = ("format", "latent", "files")  # what `add_bundle` adds to a manifest
 _ID = re.compile(rf"[0-9a-f]{{{_ID_LENGTH}}}")
 _GENERATION = re.compile(r"g[1-9][0-9]*")
 
@@ -85,6 +86,23 @@ class Bundle:
         return data
 
 
+def read_bundle(path: Path, wanted: str | None = None) -> Bundle:
+    """The bundle in a folder, named by the hash of its manifest, which must be `wanted` if given.
+
+    Raises `ModelError`.
+    """
+    try:
+        data = (path / "manifest.json").read_bytes()
+    except OSError as error:
+        raise ModelError(f"encoder {path.name} is missing from {path.parent}") from error
+    bundle_id = _hash(data)
+    if wanted not in (None, bundle_id):
+        raise ModelError(f"encoder {wanted}: manifest.json is damaged: train again")
+    manifest = _json(data, path / "manifest.json")
+    _check_version(manifest, f"encoder {bundle_id}")
+    return Bundle(bundle_id, path, manifest)
+
+
 class Models:
     """The models of one home, below `root`."""
 
@@ -116,6 +134,23 @@ class Models:
                 publish_folder(built, target)
         return self.bundle(bundle_id)
 
+    def import_bundle(self, folder: Path) -> Bundle:
+        """Copy a complete bundle from elsewhere into place, unless it is there already.
+
+        Raises `ModelError` if the folder is no whole bundle.
+        """
+        source = read_bundle(folder)
+        if not self._is_whole(source.id):
+            with folder_beside(self.root / "encoders") as built:
+                for name in source.manifest["files"]:
+                    (built / name).parent.mkdir(parents=True, exist_ok=True)
+                    (built / name).write_bytes(source.read(name))
+                manifest = {
+                    name: value for name, value in source.manifest.items() if name not in _SEALED
+                }
+                self.add_bundle(built, manifest)
+        return self.bundle(source.id)
+
     def _is_whole(self, bundle_id: str) -> bool:
         try:
             bundle = self.bundle(bundle_id)
@@ -127,16 +162,7 @@ class Models:
 
     def bundle(self, bundle_id: str) -> Bundle:
         """The bundle of that id, its manifest checked. Raises `ModelError`."""
-        path = self.root / "encoders" / bundle_id
-        try:
-            data = (path / "manifest.json").read_bytes()
-        except OSError as error:
-            raise ModelError(f"encoder {bundle_id} is missing from {path.parent}") from error
-        if _hash(data) != bundle_id:
-            raise ModelError(f"encoder {bundle_id}: manifest.json is damaged: train again")
-        manifest = _json(data, path / "manifest.json")
-        _check_version(manifest, f"encoder {bundle_id}")
-        return Bundle(bundle_id, path, manifest)
+        return read_bundle(self.root / "encoders" / bundle_id, bundle_id)
 
     def add_clustering(
         self,

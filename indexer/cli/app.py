@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.bakeoff import bakeoff
 from indexer.cli.doctor import doctor
 from indexer.cli.forget import forget
 from indexer.cli.health import health
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, scan, watch, status, health, doctor, forget):
+for command in (train, scan, watch, status, health, doctor, forget, bakeoff):
     app.command()(command)
 
 

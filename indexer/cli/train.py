@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from indexer.cli.console import DebugOption, ExcludeOption, HomeOption, reported_errors, say
 
 if TYPE_CHECKING:
-    pass
-
-
-if TYPE_CHECKING:
-    from indexer.training.training import TrainingResult
+    from indexer.training.configs import EncoderConfig
     from shared.models import Pair
     from shared.settings import Settings
 
@@ -23,7 +20,12 @@ if TYPE_CHECKING:
 def train(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of pictures.")],
     k: Annotated[str, typer.Option("--k", metavar="auto|N", help="Clusters.")] = "auto",
-    epochs: Annotated[int, typer.Option(min=1, help="Most passes through the pictures.")] = 50,
+    encoder: Annotated[
+        str, typer.Option(metavar="KIND", help="Which kind of encoder.")
+    ] = "autoencoder",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Most passes through the pictures.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 32,
     validation_share: Annotated[
         float, typer.Option(min=0.01, max=0.5, help="Share of the pictures held out.")
@@ -41,6 +43,27 @@ def train(
         Path | None,
         typer.Option(help="Take this .keras or .h5 autoencoder instead of training one."),
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew where a killed training could go on.")
+    ] = False,
+    variant: Annotated[
+        str | None,
+        typer.Option(metavar="B0...B7", help="Which EfficientNet. [default: B0, the smallest]"),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="EfficientNet's weights. [default: ImageNet's, fetched]"),
+    ] = None,
+    fine_tune: Annotated[
+        bool, typer.Option("--fine-tune", help="Train EfficientNet further on the pictures.")
+    ] = False,
+    starter_only: Annotated[
+        bool,
+        typer.Option("--starter-only", help="Take the encoder that ships, fit only clusters."),
+    ] = False,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Do not begin with the shipped weights.")
+    ] = False,
     exclude: ExcludeOption = None,
     home: HomeOption = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -49,6 +72,7 @@ def train(
     """Fit an encoder and its clusters on folders of pictures, and draw how it went."""
     with reported_errors(debug):
         from indexer.cli.progress import progress
+        from indexer.cli.train_report import report
         from indexer.training import require_extra
         from indexer.training.training import TrainingConfig
         from indexer.training.training import train as run_training
@@ -59,10 +83,34 @@ def train(
         wanted = _clusters(k)
         require_extra()
         settings = load_settings({"home": home})
-        result = run_training(
-            _pictures(folders, exclude or [], settings),
+        models, limits = (
             Models(settings.models),
+            Limits(settings.max_pixels, settings.max_file_bytes),
+        )
+        paths = _pictures(folders, exclude or [], settings)
+        if starter_only:
+            from indexer.starter import install
+            from indexer.training.clusters import ClusterConfig, cluster_pictures
+
+            config = ClusterConfig(k=wanted, seed=seed, workers=settings.workers)
+            bundle = install(models)
+            fitted = cluster_pictures(paths, bundle, models, config, progress(), limits)
+            report(fitted, models, waits=_activate(settings, fitted.pair), as_json=json_)
+            return
+        result = run_training(
+            paths,
+            models,
             TrainingConfig(
+                encoder=_encoder(
+                    encoder,
+                    {
+                        "from_model": from_model,
+                        "save_h5": save_h5,
+                        "variant": variant,
+                        "weights": weights,
+                        "fine_tune": fine_tune,
+                    },
+                ),
                 epochs=epochs,
                 seed=seed,
                 k=wanted,
@@ -72,12 +120,13 @@ def train(
                 save_h5=save_h5,
                 from_model=from_model,
                 workers=settings.workers,
+                fresh=fresh,
+                starter=not from_scratch,
             ),
             progress(),
-            Limits(settings.max_pixels, settings.max_file_bytes),
+            limits,
         )
-        waits = _activate(settings, result.pair)
-        _report(result, waits, json_)
+        report(result, models, waits=_activate(settings, result.pair), as_json=json_)
 
 
 def _clusters(k: str) -> int | None:
@@ -88,6 +137,39 @@ def _clusters(k: str) -> int | None:
             f"{k!r} is neither auto nor a whole number from 1", param_hint="--k"
         )
     return int(k)
+
+
+_AUTOENCODERS, _EFFICIENTNET = ("autoencoder", "autoencoder-plain"), ("efficientnet",)
+
+_BELONGS = {
+    "from_model": _AUTOENCODERS,
+    "save_h5": _AUTOENCODERS,
+    "variant": _EFFICIENTNET,
+    "weights": _EFFICIENTNET,
+    "fine_tune": _EFFICIENTNET,
+}
+"""The options that only some kinds of encoder have."""
+
+
+def _encoder(kind: str, options: Mapping[str, Any]) -> EncoderConfig:
+    """The kind's configuration. `options`: those of `_BELONGS`, None or False if not given."""
+    from indexer.training.configs import KINDS
+    from shared.errors import TrainingError
+
+    if kind not in KINDS:
+        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--encoder")
+    given = {name: value for name, value in options.items() if value}
+    for name in given:
+        if kind not in _BELONGS[name]:
+            raise typer.BadParameter(
+                f"only with --encoder {' or '.join(_BELONGS[name])}, not {kind}",
+                param_hint=f"--{name.replace('_', '-')}",
+            )
+    fields = KINDS[kind].__dataclass_fields__
+    try:
+        return KINDS[kind](**{name: given[name] for name in given if name in fields})
+    except TrainingError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _pictures(folders: list[Path], exclude: list[str], settings: Settings) -> list[bytes]:
@@ -127,43 +209,3 @@ def _activate(settings: Settings, pair: Pair) -> bool:
         return True
     models.set_current(pair)
     return False
-
-
-def _report(result: TrainingResult, waits: bool, as_json: bool) -> None:
-    if as_json:
-        import json
-
-        value = {
-            "encoder": result.pair.encoder,
-            "generation": result.pair.generation,
-            "current": not waits,
-            "k": result.k,
-            "chosen_by": result.chosen_by,
-            "sizes": list(result.sizes),
-            "images": result.images,
-            "refused": [
-                {"path": os.fsdecode(path), "reason": reason} for path, reason in result.refused
-            ],
-            "metrics": dict(result.metrics),
-            "bundle": str(result.bundle),
-            "figures": [str(path) for path in result.figures],
-        }
-        typer.echo(json.dumps(value))
-        return
-    loss = result.metrics.get("val_loss")
-    typer.echo(
-        f"encoder {result.pair.encoder} trained on {result.images:,} images"
-        + (f", validation loss {loss:.5f}" if loss is not None else "")
-    )
-    typer.echo(
-        f"{result.k} clusters ({result.chosen_by}) of {min(result.sizes):,} to "
-        f"{max(result.sizes):,} images"
-    )
-    for folder in sorted({path.parent for path in result.figures}):
-        typer.echo(f"figures in {folder}")
-    for path, reason in result.refused:
-        say(f"refused {os.fsdecode(path)}: {reason}")
-    if waits:
-        say(
-            "the old encoder answers until `indexer scan` or `indexer watch` has filled the new one"
-        )

@@ -20,7 +20,8 @@ _ORDER, _FLIPS, _SPLIT = 1, 2, 3
 
 
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of `batch_size` pictures as (input, target), which are one and the same array.
+    """Batches of `batch_size` pictures as (input, target), which are one and the same array, of
+    the source's size or `scaled` down to `edge`.
 
     Each picture is flipped left-right with probability `flip`. Order and flips follow from `seed`,
     the epoch and the batch's number alone, never from the timing of threads. A picture that cannot
@@ -38,6 +39,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int,
         source: PixelSource,
         *,
+        edge: int | None = None,
         flip: float = 0.5,
         shuffle: bool = True,
         seed: int = 0,
@@ -46,7 +48,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
         if batch_size < 1 or not paths:
             raise ValueError(f"batch_size {batch_size} and {len(paths)} paths: both at least 1")
         self.paths, self.batch_size, self.source = tuple(paths), batch_size, source
-        self.flip, self.shuffle, self.seed = flip, shuffle, seed
+        self.edge, self.flip, self.shuffle, self.seed = edge, flip, shuffle, seed
         self.epoch = 0
         self.replaced = 0
         self.failure: TrainingError | None = None
@@ -57,7 +59,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, index: int) -> tuple[Batch, Batch]:
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
-        batch = self.pixels(index).astype(np.float32) / np.float32(255)
+        batch = scaled(self.pixels(index), self.edge)
         random = np.random.default_rng((_FLIPS, self.seed, self.epoch, index))
         flipped = random.random(len(batch)) < self.flip
         batch[flipped] = batch[flipped, :, ::-1]
@@ -94,6 +96,22 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]
             return np.arange(len(self.paths))
         random = np.random.default_rng((_ORDER, self.seed, self.epoch))
         return random.permutation(len(self.paths))
+
+
+def scaled(pixels: Pixels, edge: int | None = None) -> Batch:
+    """uint8 (n, size, size, 3) as float32 in [0, 1], at another edge by means over squares.
+
+    Raises ValueError unless size is a multiple of `edge`.
+    """
+    batch = pixels.astype(np.float32) / np.float32(255)
+    count, size = batch.shape[:2]
+    if edge is None or edge == size:
+        return batch
+    if size % edge:
+        raise ValueError(f"pictures of {size} pixels cannot be scaled to {edge} by whole squares")
+    cut = batch.reshape(count, edge, size // edge, edge, size // edge, 3)
+    means: Batch = cut.mean(axis=(2, 4))
+    return means
 
 
 def split(

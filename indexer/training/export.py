@@ -37,17 +37,18 @@ def complete_encoder(autoencoder: Any, centre: NDArray[np.float32]) -> Any:
     return keras.Model(pixels, keras.layers.UnitNormalization(name="unit")(centred))
 
 
-def export_litert(encoder: Any, path: Path) -> None:
+def export_litert(encoder: Any, path: Path, *, quantize: bool = True) -> None:
     """Write the graph of `complete_encoder` as a LiteRT file that takes any batch size.
 
-    Weights are stored as int8 and computed with in int8 where LiteRT can (dynamic range).
+    With `quantize` weights are stored as int8 and computed with in int8 where LiteRT can (dynamic
+    range), else they stay float32.
     """
     with quiet():
         encoder.export(
             str(path),
             format="litert",
             verbose=False,
-            optimizations=[tensorflow.lite.Optimize.DEFAULT],
+            optimizations=[tensorflow.lite.Optimize.DEFAULT] if quantize else [],
             target_spec={"supported_ops": [tensorflow.lite.OpsSet.TFLITE_BUILTINS]},
         )
 

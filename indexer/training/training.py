@@ -7,38 +7,37 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from indexer.training import MIN_IMAGES, require_extra
+from indexer.training.configs import AutoencoderConfig, EncoderConfig
 from indexer.training.source import ImagePath, PixelSource, check_images
 from shared.errors import TrainingError
 from shared.files import folder_beside
 from shared.models import Models, Pair
 from shared.reading import Limits
-from shared.types import PixelSpec, Progress
+from shared.types import Progress
 
-if TYPE_CHECKING:
-    from indexer.training.autoencoder import AutoencoderConfig
-
-KIND = "autoencoder"
-"""What the bundle's manifest calls this encoder."""
-
-_FREE_BYTES = 128 * 2**20
+_FREE_BYTES = 256 * 2**20
 """Disk that a training needs: the autoencoder twice over, once more while it is converted, figures,
-and room to spare."""
+and room to spare. Most of it is two checkpoints, one of them being written: each is four times the
+weights, with the optimizer's two moments and the best weights so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """How to train. `patience` is in epochs; `k` None means the elbow.
+    """How to train. `encoder`: which kind, and what it alone needs to know. `epochs` None means
+    that kind's own number. `patience` is in epochs; `k` None means the elbow.
 
+    `starter`: whether the default network may begin with the weights of the encoder that ships.
     `from_model`: a saved `.keras` or `.h5` to export instead of fitting one; its input gives the
-    size. `network` None means the default `AutoencoderConfig`.
+    size.
     """
 
-    epochs: int = 50
+    encoder: EncoderConfig = field(default_factory=AutoencoderConfig)
+    epochs: int | None = None
     seed: int = 0
     k: int | None = None
     validation_share: float = 0.15
@@ -46,21 +45,29 @@ class TrainingConfig:
     patience: int = 10
     learning_rate: float = 1e-3
     save_h5: bool = False
+    starter: bool = True
     from_model: Path | None = None
-    network: AutoencoderConfig | None = None
     workers: int = 2
     """Threads that decode."""
+    fresh: bool = False
+    """Begin anew, even where a killed training of the same kind and pictures could go on."""
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience", "workers"):
+        for name in ("max_epochs", "batch_size", "patience", "workers"):
             if getattr(self, name) < 1:
-                raise TrainingError(f"{name} is {getattr(self, name)}: it must be at least 1")
+                shown = name.removeprefix("max_")
+                raise TrainingError(f"{shown} is {getattr(self, name)}: it must be at least 1")
         if not 0 <= self.seed < 2**32:
             raise TrainingError(f"seed is {self.seed}: it must be between 0 and {2**32 - 1}")
         if not 0 < self.validation_share < 1:
             raise TrainingError(
                 f"validation share is {self.validation_share}: it must be between 0 and 1"
             )
+
+    @property
+    def max_epochs(self) -> int:
+        """Most passes through the pictures."""
+        return self.encoder.epochs if self.epochs is None else self.epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +95,23 @@ def train(
     progress: Progress,
     limits: Limits | None = None,
 ) -> TrainingResult:
-    """Fit an autoencoder and K-Means on pictures, and add both to `models`.
+    """Fit an encoder and K-Means on pictures, and add both to `models`.
 
-    Seeds the whole process and makes TensorFlow deterministic: run it in a process of its own.
+    Seeds the whole process and makes TensorFlow deterministic: run it in a process of its own. If
+    that process is killed, the same call goes on after the last finished epoch.
     Raises `TrainingError` with one line: too few images, none readable, k too large, not enough
     disk, the extra missing, or a model to load that is not one.
     """
     require_extra()
     _check_count(len(paths), config, "images")
     _check_disk(models.root, config)
-    from indexer.training.build import Build, network
+    from indexer.training.build import Build
+    from indexer.training.recipe import recipe_for
     from indexer.training.runtime import make_repeatable
 
     make_repeatable(config.seed)
-    autoencoder = network(config)
-    spec = PixelSpec(size=autoencoder.input_shape[1])
-    with PixelSource(spec, limits, workers=config.workers) as source:
+    recipe = recipe_for(config)
+    with PixelSource(recipe.spec, limits, workers=config.workers) as source:
         checked = check_images(paths, source, progress)
         if not checked.good:
             path, reason = checked.refused[0]
@@ -113,8 +121,7 @@ def train(
         _check_count(len(checked.good), config, "readable images")
         try:
             with folder_beside(models.root / "encoders") as folder:
-                build = Build(autoencoder, source, checked, config, progress, folder)
-                return build.run(models)
+                return Build(recipe, source, checked, config, progress, folder).run(models)
         except OSError as error:
             raise TrainingError(f"cannot write models to {models.root}: {error}") from error
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from indexer.training.autoencoder import (
-    AutoencoderConfig,
     build_autoencoder,
     encoder_part,
     network_input,
 )
+from indexer.training.configs import AutoencoderConfig
 from indexer.training.export import complete_encoder, export_litert, load_autoencoder, save_keras
 from indexer.training.runtime import keras
 from shared.encoder import LiteRTEncoder

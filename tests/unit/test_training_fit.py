@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.training.autoencoder import AutoencoderConfig, build_autoencoder
+from indexer.training.configs import PlainConfig
 from indexer.training.dataset import ImageBatches
-from indexer.training.fit import History, fit
+from indexer.training.fit import History, fit, schedule
+from indexer.training.plain import build_plain
 from indexer.training.runtime import keras
 from indexer.training.source import PixelSource
 from shared.errors import TrainingError
@@ -23,7 +24,7 @@ SPEC = PixelSpec(size=16)
 
 def fitted(paths: list[Path], source: PixelSource, **options: Any) -> tuple[Any, History, Silent]:
     keras.utils.set_random_seed(0)
-    model = build_autoencoder(AutoencoderConfig(size=16, filters=(8, 8)))
+    model = build_plain(PlainConfig(size=16, filters=(8, 8)))
     progress = Silent()
     history = fit(
         model,
@@ -34,21 +35,49 @@ def fitted(paths: list[Path], source: PixelSource, **options: Any) -> tuple[Any,
     return model, history, progress
 
 
-def test_the_weights_of_the_lowest_validation_loss_are_kept(tmp_path: Path) -> None:
+def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
     paths = draw_photos(tmp_path, 8)
     with PixelSource(SPEC) as source:
-        # Steps this large overshoot, so that the lowest loss is not the last one.
-        model, history, _ = fitted(paths, source, learning_rate=0.05)
+        # The loss falls, so that its highest is the first and not that of the last weights.
+        model, history, _ = fitted(paths, source, watch="loss", mode="max")
         validation, _ = ImageBatches(paths[-5:], 8, source, flip=0, shuffle=False)[0]
-    lowest = min(history.val_loss)
-    assert history.val_loss[history.best] == lowest
-    assert history.best < len(history.val_loss) - 1
+    assert (history.best, len(history.loss)) == (0, 6)
+    assert history.val_loss[0] != pytest.approx(history.val_loss[-1], rel=1e-3)
     drawn = model.predict_on_batch(validation)
-    assert np.square(drawn - validation).mean() == pytest.approx(lowest, rel=1e-4)
+    assert np.square(drawn - validation).mean() == pytest.approx(history.val_loss[0], rel=1e-4)
 
 
 def test_best_is_the_first_of_equals() -> None:
     assert History((3.0, 2.0, 1.0), (0.5, 0.4, 0.4)).best == 1
+
+
+def test_another_measure_can_tell_the_best_epoch(tmp_path: Path) -> None:
+    paths = draw_photos(tmp_path, 8)
+    with PixelSource(SPEC) as source:
+        _, history, progress = fitted(
+            paths,
+            source,
+            epochs=3,
+            compile={"loss": "mse", "metrics": ["mae"]},
+            watch="val_mae",
+            mode="max",
+        )
+        with pytest.raises(ValueError, match=r"watch is 'val_recall': .* one of .*val_loss"):
+            fitted(paths, source, epochs=1, watch="val_recall")
+    assert set(history.extra) == {"mae", "val_mae"}
+    highest = max(history.extra["val_mae"])
+    assert history.extra["val_mae"][history.best] == history.metrics()["val_mae"] == highest
+    assert f", highest {highest:.4f} (epoch {history.best + 1})" in progress.stages[0].notes[-1]
+    assert history.metrics()["history"]["mae"] == list(history.extra["mae"])
+
+
+def test_the_learning_rate_rises_and_falls_by_the_step_alone() -> None:
+    rate = schedule(0.5, steps=4, epochs=11)
+    # A tenth of 44 steps is 4, an epoch; then 40 steps of half a cosine.
+    wanted = {0: 0.125, 2: 0.3125, 4: 0.5, 24: 0.2525, 44: 0.005, 1000: 0.005}
+    for step, value in wanted.items():
+        assert float(rate(step)) == pytest.approx(value, rel=1e-5)
+    assert float(schedule(0.5, steps=1, epochs=1)(0)) == pytest.approx(0.5)
 
 
 def test_it_stops_when_nothing_gets_better(tmp_path: Path) -> None:

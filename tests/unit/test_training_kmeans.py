@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
-from indexer.training.kmeans import MAX_K, choose_k, fit_kmeans
+from indexer.training.kmeans import (
+    CURVE_IMAGES,
+    MAX_K,
+    STARTS,
+    choose_k,
+    fit_kmeans,
+    lopsided,
+)
 from shared.clustering import Clustering
 from shared.errors import TrainingError
 from shared.types import EMBEDDING_SIZE, Embeddings
@@ -30,6 +39,22 @@ def test_the_elbow_is_at_the_number_of_groups(groups: int) -> None:
     assert list(found.inertias) == sorted(found.inertias, reverse=True)
     assert found.centroids.shape == (groups, EMBEDDING_SIZE)
     assert found.centroids.dtype == np.float32
+    assert found.silhouettes[0] is None
+    assert max(found.silhouettes[1:]) == found.silhouettes[groups - 1]  # type: ignore[type-var]
+    assert found.curve_images == len(vectors)
+
+
+def test_inertia_and_silhouette_worked_by_hand() -> None:
+    # Two pairs at right angles: the cosine inside a pair is 0.8, so its vectors lie
+    # sqrt(2 - 2 * 0.8) = sqrt(0.4) apart, and sqrt(2) from the other pair.
+    vectors = np.zeros((4, EMBEDDING_SIZE), np.float32)
+    vectors[0, 0] = vectors[2, 1] = 1
+    vectors[1, [0, 2]] = vectors[3, [1, 3]] = 0.8, 0.6
+    found = fit_kmeans(vectors, k=2, seed=0, progress=Silent())
+    assert found.sizes == (2, 2)
+    assert found.inertia == pytest.approx(2 * 0.4 / 2)
+    (silhouette,) = found.silhouettes
+    assert silhouette == pytest.approx(1 - np.sqrt(0.4) / np.sqrt(2))
 
 
 def test_sizes_are_those_that_clustering_predicts() -> None:
@@ -45,7 +70,84 @@ def test_sizes_are_those_that_clustering_predicts() -> None:
 def test_a_given_k_is_kept() -> None:
     found = fit_kmeans(blobs(4), k=3, seed=0, progress=Silent())
     assert (found.k, found.chosen_by, found.ks) == (3, "given", (3,))
-    assert found.about()["inertia"] == found.inertias[0]
+    assert found.inertias == (found.inertia,)
+
+
+def test_what_is_kept_of_a_fit_goes_through_json() -> None:
+    found = fit_kmeans(blobs(3), k=None, seed=0, progress=Silent())
+    about = json.loads(json.dumps(found.about()))
+    assert (about["method"], about["starts"]) == ("k-means", STARTS)
+    assert about["sizes"] == [40, 40, 40]
+    assert about["silhouettes"] == list(found.silhouettes)
+    assert len(about["ks"]) == len(about["inertias"]) == len(about["silhouettes"])
+
+
+def test_the_curve_of_many_vectors_is_measured_on_a_sample() -> None:
+    vectors = blobs(4, each=CURVE_IMAGES // 4 + 25)
+    found = fit_kmeans(vectors, k=None, seed=0, progress=Silent())
+    assert (found.k, found.chosen_by, found.curve_images) == (4, "elbow", CURVE_IMAGES)
+    assert found.sizes == (len(vectors) // 4,) * 4
+    share = CURVE_IMAGES / len(vectors)
+    assert found.inertias[3] == pytest.approx(found.inertia * share, rel=0.01)
+
+
+def test_above_the_threshold_mini_batches_find_the_same_clusters() -> None:
+    vectors = blobs(5)
+    vectors.setflags(write=False)
+    whole = fit_kmeans(vectors, k=None, seed=0, progress=Silent())
+    batched, again = (
+        fit_kmeans(vectors, k=None, seed=0, progress=Silent(), mini_batch_above=199)
+        for _ in range(2)
+    )
+    assert (whole.method, batched.method) == ("k-means", "mini-batch")
+    assert batched.centroids.tobytes() == again.centroids.tobytes()
+    assert (batched.k, batched.sizes) == (5, (40,) * 5)
+    assert batched.inertia == pytest.approx(whole.inertia, rel=0.01)
+    assert batched.silhouettes == whole.silhouettes
+    exactly = fit_kmeans(vectors, k=5, seed=0, progress=Silent(), mini_batch_above=200)
+    assert exactly.method == "k-means"
+
+
+@pytest.mark.parametrize("k", [None, 3])
+def test_every_step_is_counted(k: int | None) -> None:
+    progress = Silent()
+    fit_kmeans(blobs(3), k=k, seed=0, progress=progress)
+    (stage,) = progress.stages
+    assert stage.done == stage.total
+
+
+def test_a_cluster_that_holds_most_gets_one_line_with_the_remedy() -> None:
+    progress = Silent()
+    vectors = np.concatenate([blobs(3), blobs(1, each=160)])
+    fit_kmeans(vectors, k=3, seed=0, progress=progress)
+    (line,) = progress.said
+    assert line.startswith("warning: cluster ")
+    assert line.endswith(
+        "holds 71 % of the images: searches in it look at most of the collection; "
+        "try --k 6 or more varied pictures"
+    )
+
+
+def test_the_remedy_is_one_that_can_be_taken() -> None:
+    assert lopsided([10, 20, 71], 101) == (
+        "cluster 2 holds 70 % of the images: searches in it look at most of the collection; "
+        "try --k 6 or more varied pictures"
+    )
+    assert "try --k 4 or more" in str(lopsided([1, 2, 9], 4))
+    assert str(lopsided([60], 1)).endswith("try more varied pictures")
+    assert lopsided([50, 50], 100) is None
+    assert lopsided([30, 30, 40], 100) is None
+
+
+def test_who_asks_for_one_cluster_is_not_warned() -> None:
+    progress = Silent()
+    found = fit_kmeans(blobs(2), k=1, seed=0, progress=progress)
+    assert (found.sizes, found.silhouettes, progress.said) == ((80,), (None,), [])
+
+
+def test_no_vectors_are_refused() -> None:
+    with pytest.raises(TrainingError, match="no images to cluster"):
+        fit_kmeans(blobs(1)[:0], k=None, seed=0, progress=Silent())
 
 
 @pytest.mark.parametrize("k", [0, 81])
@@ -80,4 +182,5 @@ def test_pictures_that_are_nearly_the_same_are_no_reason_to_warn() -> None:
 
 def test_same_seed_same_centroids() -> None:
     first, second = (fit_kmeans(blobs(4), k=8, seed=2, progress=Silent()) for _ in range(2))
-    np.testing.assert_array_equal(first.centroids, second.centroids)
+    assert first.centroids.tobytes() == second.centroids.tobytes()
+    assert first.about() == second.about()

@@ -16,7 +16,7 @@ import pytest
 
 import indexer.training
 from indexer.training import MIN_IMAGES, require_extra
-from indexer.training.autoencoder import AutoencoderConfig
+from indexer.training.configs import PlainConfig
 from indexer.training.training import TrainingConfig, TrainingResult, train
 from shared.encoder import LiteRTEncoder
 from shared.errors import TrainingError
@@ -27,7 +27,7 @@ from tests.homes import draw_photos
 from tests.progress import Silent
 
 CONFIG = TrainingConfig(
-    epochs=2, seed=3, save_h5=True, network=AutoencoderConfig(size=16, filters=(8, 8))
+    epochs=2, seed=3, save_h5=True, encoder=PlainConfig(size=16, filters=(8, 8))
 )
 
 
@@ -61,7 +61,7 @@ def vectors(result: TrainingResult, models: Models, paths: list[Path]) -> Embedd
 
 def test_the_bundle_is_whole(trained: TrainingResult, models: Models) -> None:
     bundle = models.bundle(trained.pair.encoder)
-    assert (bundle.kind, bundle.spec.size) == ("autoencoder", 16)
+    assert (bundle.kind, bundle.spec.size) == ("autoencoder-plain", 16)
     names = {"encoder.tflite", "autoencoder.keras", "Conv_AE.h5"}
     assert names <= set(bundle.manifest["files"])
     for name in bundle.manifest["files"]:
@@ -110,6 +110,7 @@ def test_every_stage_reaches_its_total(trained: TrainingResult, progress: Silent
     assert names == [
         "Reading pictures",
         "Training",
+        "Centring",
         "Exporting",
         "Encoding pictures",
         "Clustering",
@@ -156,13 +157,17 @@ class _Interrupted(Silent):
         return super().stage(name, total)
 
 
-@pytest.mark.parametrize("stage", ["Training", "Exporting", "Drawing clusters"])
-def test_an_interrupted_training_leaves_nothing(
-    photos: list[Path], tmp_path: Path, stage: str
+@pytest.mark.parametrize(
+    ("stage", "checkpoints"), [("Training", 0), ("Exporting", 1), ("Drawing clusters", 1)]
+)
+def test_an_interrupted_training_leaves_its_checkpoint_only(
+    photos: list[Path], tmp_path: Path, stage: str, checkpoints: int
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
         train(photos, Models(tmp_path / "models"), replace(CONFIG, epochs=1), _Interrupted(stage))
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert left == list((tmp_path / "models" / "checkpoints").glob("*.npz"))
+    assert len(left) == checkpoints
     assert list((tmp_path / "models" / "encoders").iterdir()) == []
 
 
@@ -189,7 +194,7 @@ def test_a_full_disk_is_refused_beforehand(
 ) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9 - 2**20, 2**20))
-    with pytest.raises(TrainingError, match=r"1 MiB free at .*, training needs 128 MiB"):
+    with pytest.raises(TrainingError, match=r"1 MiB free at .*, training needs 256 MiB"):
         train(photos, Models(tmp_path), CONFIG, Silent())
 
 
@@ -225,9 +230,9 @@ try:
 except TrainingError:
     refused_early = "tensorflow" not in sys.modules
 paths = [Path(name) for name in json.loads(sys.argv[2])]
-from indexer.training.autoencoder import AutoencoderConfig
-network = AutoencoderConfig(size=16, filters=(8, 8))
-config = TrainingConfig(epochs=2, seed=3, save_h5=True, network=network)
+from indexer.training.configs import PlainConfig
+network = PlainConfig(size=16, filters=(8, 8))
+config = TrainingConfig(epochs=2, seed=3, save_h5=True, encoder=network)
 result = train(paths, Models(Path(sys.argv[1])), config, Silent())
 print(refused_early, result.pair.encoder)
 """
