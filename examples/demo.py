@@ -58,11 +58,20 @@ def wait_for(daemon: subprocess.Popen[bytes], images: int) -> int:
     """Ask `indexer status` until it shows that many images; raises if it never does."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < deadline and daemon.poll() is None:
-        found: dict[str, Any] = json.loads(output("indexer", "status", "--json"))
-        if found["images"] == images and found["backlog"] == 0:
+        found = status()
+        if found.get("images") == images and found["backlog"] == 0:
             return images
         time.sleep(0.2)
     sys.exit(f"the daemon did not index {images} images; its log is {DEMO / 'watch.log'}")
+
+
+def status() -> dict[str, Any]:
+    """What `indexer status` says, empty as long as the daemon has not made its home."""
+    told = subprocess.run(
+        command("indexer", "status", "--json"), check=False, capture_output=True, text=True
+    )
+    found: dict[str, Any] = json.loads(told.stdout) if told.returncode == 0 else {}
+    return found
 
 
 def finds_itself(query: Path) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,24 @@ CREATE TABLE IF NOT EXISTS daemon (
 """
 
 
+_PATIENCE_SECONDS = 10.0
+
+
+def _patiently(prepare: Callable[[], None]) -> None:
+    """Try again while another process makes the same file: SQLite's own waiting does not reach the
+    moment in which a new file is switched to its log."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            prepare()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 class Database:
     """One connection, for one thread. Raises `JournalError`, or `DiskFull` for a full disk.
 
@@ -62,17 +81,21 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
             # isolation_level=None: transactions are written out below, none opens by itself.
             self._db = sqlite3.connect(path, timeout=10, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            # A commit lost with the power only makes work owed again.
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, FORMAT_VERSION):
-                raise JournalError(
-                    f"journal {path} has format {version}, this program reads {FORMAT_VERSION}: "
-                    "use the version that made it"
-                )
-            if version == 0:
-                self._db.executescript(f"{_SCHEMA} PRAGMA user_version={FORMAT_VERSION};")
+            _patiently(self._prepare)
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        # A commit lost with the power only makes work owed again.
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, FORMAT_VERSION):
+            raise JournalError(
+                f"journal {self._path} has format {version}, this program reads {FORMAT_VERSION}: "
+                "use the version that made it"
+            )
+        if version == 0:
+            script = f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={FORMAT_VERSION}; COMMIT;"
+            self._db.executescript(script)
 
     def close(self) -> None:
         """Release the file."""

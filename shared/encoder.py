@@ -13,6 +13,10 @@ import numpy as np
 from shared.errors import ModelError
 from shared.types import EMBEDDING_SIZE, Embeddings, Pixels, PixelSpec
 
+_AT_ONCE = 8
+"""Pictures that go through the graph together. More are no faster, one core being busy with one,
+and take memory for all of their intermediate results."""
+
 
 class LiteRTEncoder:
     """Runs an exported encoder. The graph takes uint8-valued float32 (n, size, size, 3) in [0, 255]
@@ -70,8 +74,13 @@ class LiteRTEncoder:
             raise ValueError(
                 f"pixels are {pixels.dtype} {pixels.shape}, expected uint8 (n, *{expected})"
             )
-        if not len(pixels):
-            return np.empty((0, EMBEDDING_SIZE), np.float32)
+        vectors = np.empty((len(pixels), EMBEDDING_SIZE), np.float32)
+        for start in range(0, len(pixels), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            vectors[some] = self._encode(pixels[some])
+        return vectors
+
+    def _encode(self, pixels: Pixels) -> Embeddings:
         try:
             if len(pixels) != self._batch:
                 self._batch = 0  # if the next two lines fail, they are due again

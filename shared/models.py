@@ -230,7 +230,7 @@ class Models:
         """The pair that answers queries. Raises `NoModel` when nothing has been trained."""
         pair = self._pair("current")
         if pair is None:
-            raise NoModel(f"no model in {self.root.parent}: run `indexer train DIR` first")
+            raise NoModel(f"no model in {self.root.parent}: run `indexer watch DIR` first")
         return pair
 
     def next(self) -> Pair | None:

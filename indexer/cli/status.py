@@ -27,7 +27,7 @@ def status(
         settings = load_settings({"home": home})
         if not settings.home.exists():
             raise LookalikeError(
-                f"home {settings.home} does not exist: run `indexer train DIR` first"
+                f"home {settings.home} does not exist: run `indexer watch DIR` first"
             )
         found = gather(settings)
         if json_:
@@ -50,7 +50,7 @@ def _print(found: dict[str, Any]) -> None:
             share = size / max(1, found["images"])
             _line("", f"{label:>8} {size:>8,} {'█' * round(share * 40)}")
     else:
-        _line("encoder", "none yet: run `indexer train DIR`")
+        _line("encoder", "none yet: run `indexer watch DIR`")
     if found["next"]:
         _line("next", f"{found['next']['id']}: {found['next']['images']:,} images so far")
     for root in found["roots"]:

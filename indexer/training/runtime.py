@@ -7,6 +7,7 @@ may be drawing. What it says is kept back, and shown only if it fails.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
 import sys
@@ -52,6 +53,23 @@ def make_repeatable(seed: int) -> None:
     Layers are numbered afresh, since their names are part of saved models. This changes the whole
     process, which is why fitting runs in a process of its own.
     """
+    _keep_memory()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     tensorflow.config.experimental.enable_op_determinism()
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+_KEPT_BYTES = 2**31 - 1
+
+
+def _keep_memory() -> None:
+    """Let the C library keep freed memory for the next step instead of handing it back.
+
+    A training frees and asks for the same large arrays at every step; giving their pages back and
+    clearing new ones took two fifths of its time. Only glibc has this; elsewhere nothing happens.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+        library.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

@@ -159,7 +159,7 @@ def one_error(done: Done) -> str:
 
 def test_a_home_without_model_store_or_points(fresh: Place, tmp_path: Path) -> None:
     nothing = Place(Settings(home=tmp_path / "nothing"), fresh.photos)
-    assert "run `indexer train DIR` first" in one_error(ask(nothing, fresh.red, fresh.red))
+    assert "run `indexer watch DIR` first" in one_error(ask(nothing, fresh.red, fresh.red))
     assert not nothing.settings.home.exists()
     encoder = Models(fresh.settings.models).current().encoder
     store = open_store(fresh.settings, encoder, role="visitor")

@@ -112,7 +112,7 @@ def test_wrong_folders_get_one_line(
 def test_without_a_model_or_a_home_the_remedy_is_named(tmp_path: Path, photos: Path) -> None:
     done = indexer("scan", photos, "--home", tmp_path / "new", check=False)
     assert done.returncode == 1
-    assert "run `indexer train DIR` first" in done.stderr
+    assert "run `indexer watch DIR` first" in done.stderr
     done = indexer("status", "--home", tmp_path / "nowhere", check=False)
     assert done.returncode == 1
     assert "does not exist" in done.stderr

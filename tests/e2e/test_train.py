@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from indexer.starter import BUNDLE
+from shared.models import read_bundle
 from tests.daemons import Watch, indexer, searcher, status
 from tests.homes import draw_photos
 
@@ -60,17 +62,19 @@ def test_training_again_changes_no_answer_until_the_new_collection_is_whole(
     assert answer()["total"] == 60
 
 
-@pytest.mark.timeout(600)
-def test_watch_trains_first_once_there_are_enough_images(tmp_path: Path, photos: Path) -> None:
+def test_watch_begins_with_the_encoder_that_ships_once_there_are_images(
+    tmp_path: Path, photos: Path
+) -> None:
     home, late = tmp_path / "home", tmp_path / "late"
-    for name in ("blue", "green"):
-        shutil.move(photos / name, late / name)
+    shutil.move(photos, late)
+    photos.mkdir()
     with Watch(home, photos) as watch:
-        watch.wait_until(lambda found: found["state"].startswith("waiting for images: 20"))
-        for name in ("blue", "green"):
+        watch.wait_until(lambda found: found["state"].startswith("waiting for images: 0"))
+        for name in ("blue", "green", "red"):
             shutil.move(late / name, photos / name)
-        watch.wait_until(lambda found: found["images"] == 60, seconds=300)
+        watch.wait_until(lambda found: found["images"] == 60, seconds=100)
         assert searcher("query", photos / "red/0.jpg", "--home", home, "--paths").stdout
+        assert status(home)["encoder"]["id"] == read_bundle(BUNDLE).id
         assert watch.stop() == 0
 
 

@@ -9,13 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from indexer.training.autoencoder import (
-    build_autoencoder,
-    encoder_part,
-    network_input,
-)
-from indexer.training.configs import AutoencoderConfig
+from indexer.training.autoencoder import encoder_part, network_input
+from indexer.training.configs import PlainConfig
 from indexer.training.export import complete_encoder, export_litert, load_autoencoder, save_keras
+from indexer.training.plain import build_plain
 from indexer.training.runtime import keras
 from shared.encoder import LiteRTEncoder
 from shared.errors import TrainingError
@@ -35,7 +32,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Pixels:
 @pytest.fixture(scope="module")
 def autoencoder(pictures: Pixels) -> Any:
     keras.utils.set_random_seed(0)
-    model = build_autoencoder(AutoencoderConfig(size=SIZE, filters=(8, 8)))
+    model = build_plain(PlainConfig(size=SIZE, filters=(8, 8)))
     model.compile("adam", "mse", jit_compile=False)
     batch = network_input(model, pictures)
     model.fit(batch, batch, epochs=10, verbose=0)

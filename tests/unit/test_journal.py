@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,3 +186,21 @@ def test_a_root_is_found_by_folder_or_name_and_a_stranger_is_told_what_there_is(
     assert find_root(roots.all(), str(tmp_path)).id == "holiday"
     with pytest.raises(RootError, match="remembered are 'holiday'"):
         find_root(roots.all(), "elsewhere")
+
+
+def test_processes_that_make_the_same_journal_at_once_all_get_it(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from indexer.database import Database; "
+        "sys.stdin.readline(); Database(Path(sys.argv[1])).close()"
+    )
+    for attempt in range(5):
+        path = tmp_path / str(attempt) / "journal.sqlite3"
+        processes = [
+            subprocess.Popen([sys.executable, "-c", script, str(path)], stdin=subprocess.PIPE)
+            for _ in range(4)
+        ]
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write(b"go\n")
+            process.stdin.close()
+        assert [process.wait(60) for process in processes] == [0, 0, 0, 0]

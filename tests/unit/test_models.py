@@ -289,7 +289,7 @@ def test_centroids_that_cannot_be_used(models: Models, bad: NDArray[np.float32])
 
 
 def test_nothing_trained_yet(models: Models) -> None:
-    with pytest.raises(NoModel, match=r"no model in .*home: run `indexer train DIR` first"):
+    with pytest.raises(NoModel, match=r"no model in .*home: run `indexer watch DIR` first"):
         models.current()
     assert models.next() is None
 
