@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from indexer.bakeoff.album import Album, held_out_rows, label_codes, list_pictures, sampled
 from indexer.bakeoff.entrants import StoredVectors, bundle_of, in_home, speed
 from indexer.bakeoff.fitting import Task, Trained, fit
-from indexer.bakeoff.folder_labels import labels_for
 from indexer.bakeoff.questions import CopyQuestions, LabelQuestions, Questions, Scores
 from indexer.bakeoff.results import Comparison, Failed, Measured
 from indexer.bakeoff.verdict import recommend
 from indexer.bakeoff.wanted import LEARN_FROM_LABELS, TRAINED_BY_DEFAULT, Wanted
 from indexer.training.configs import KINDS
+from indexer.training.labels import labels_for
 from shared.errors import LookalikeError, TrainingError
 from shared.floors import SPEC, Features, Rows, fit_floors
 from shared.models import ENCODER_FILE, Bundle, Models

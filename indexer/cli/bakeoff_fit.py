@@ -69,8 +69,9 @@ def _train(task: dict[str, Any]) -> dict[str, Any]:
 def _encoder(task: dict[str, Any]) -> EncoderConfig:
     from indexer.training.configs import KINDS, TripletConfig
 
-    if task["kind"] == TripletConfig.kind and task["labels"] is not None:
-        return TripletConfig(labels=Path(task["labels"]))
+    if task["kind"] == TripletConfig.kind:
+        labels = None if task["labels"] is None else Path(task["labels"])
+        return TripletConfig(labels=labels, folders=(Path(task["folder"]),))
     return KINDS[task["kind"]]()
 
 

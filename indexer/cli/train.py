@@ -57,6 +57,21 @@ def train(
     fine_tune: Annotated[
         bool, typer.Option("--fine-tune", help="Train EfficientNet further on the pictures.")
     ] = False,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Triplet's labels. [default: the folders' names]"),
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="What triplet starts from. [default: autoencoder]"),
+    ] = None,
+    mining: Annotated[
+        str | None,
+        typer.Option(metavar="semi-hard|batch-hard", help="Which triplets. [default: semi-hard]"),
+    ] = None,
+    margin: Annotated[
+        float | None, typer.Option(help="By how much others are farther. [default: 0.5]")
+    ] = None,
     starter_only: Annotated[
         bool,
         typer.Option("--starter-only", help="Take the encoder that ships, fit only clusters."),
@@ -109,6 +124,11 @@ def train(
                         "variant": variant,
                         "weights": weights,
                         "fine_tune": fine_tune,
+                        "labels": labels,
+                        "start": start,
+                        "mining": mining,
+                        "margin": margin,
+                        "folders": tuple(folders) if encoder == "triplet" else (),
                     },
                 ),
                 epochs=epochs,
@@ -140,6 +160,7 @@ def _clusters(k: str) -> int | None:
 
 
 _AUTOENCODERS, _EFFICIENTNET = ("autoencoder", "autoencoder-plain"), ("efficientnet",)
+_TRIPLET = ("triplet",)
 
 _BELONGS = {
     "from_model": _AUTOENCODERS,
@@ -147,6 +168,11 @@ _BELONGS = {
     "variant": _EFFICIENTNET,
     "weights": _EFFICIENTNET,
     "fine_tune": _EFFICIENTNET,
+    "labels": _TRIPLET,
+    "start": _TRIPLET,
+    "mining": _TRIPLET,
+    "margin": _TRIPLET,
+    "folders": _TRIPLET,
 }
 """The options that only some kinds of encoder have."""
 
@@ -158,7 +184,7 @@ def _encoder(kind: str, options: Mapping[str, Any]) -> EncoderConfig:
 
     if kind not in KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--encoder")
-    given = {name: value for name, value in options.items() if value}
+    given = {name: value for name, value in options.items() if value not in (None, False, ())}
     for name in given:
         if kind not in _BELONGS[name]:
             raise typer.BadParameter(

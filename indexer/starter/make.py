@@ -19,6 +19,7 @@ import numpy as np
 
 from indexer.listing import Chooser, list_root
 from indexer.starter import BUNDLE, WEIGHTS_FILE
+from indexer.training.configs import AutoencoderConfig
 from indexer.training.training import TrainingConfig, train
 from shared.files import folder_beside
 from shared.models import ENCODER_FILE, Bundle, Models
@@ -28,11 +29,24 @@ _OF_EACH = 1500
 """Most pictures of one folder, so that none outweighs the others."""
 
 
-def make(folders: Sequence[Path], out: Path, *, epochs: int, seed: int, progress: Progress) -> str:
-    """Train on the folders' pictures and write the bundle to `out`, replacing it; its id."""
+def make(
+    folders: Sequence[Path],
+    out: Path,
+    *,
+    epochs: int,
+    seed: int,
+    progress: Progress,
+    network: AutoencoderConfig | None = None,
+) -> str:
+    """Train on the folders' pictures and write the bundle to `out`, replacing it; its id.
+
+    `network` None means the default one, which is what ships.
+    """
     with tempfile.TemporaryDirectory() as home:
         models = Models(Path(home))
-        config = TrainingConfig(epochs=epochs, seed=seed, starter=False)
+        config = TrainingConfig(
+            encoder=network or AutoencoderConfig(), epochs=epochs, seed=seed, starter=False
+        )
         result = train(_pictures(folders, seed), models, config, progress)
         trained = models.bundle(result.pair.encoder)
         with folder_beside(models.root / "encoders") as small:

@@ -55,10 +55,12 @@ def start_linear(autoencoder: Any, pictures: NDArray[np.float32], seed: int) -> 
     grid = size // edge
     cut = pictures.reshape(n, grid, edge, grid, edge, channels).transpose(0, 1, 3, 2, 4, 5)
     cut = cut.reshape(n * grid * grid, edge * edge * channels)
-    with threadpool_limits(1):  # several threads add up in an order that differs from run to run
+    # One thread: several would add up in an order that differs from run to run. Of pictures that
+    # are all equal scikit-learn divides no variance by none.
+    with threadpool_limits(1), np.errstate(invalid="ignore"):
         basis = _uncentred_components(cut, components)
         code = (cut @ basis).reshape(n, grid * grid * components)
-        count = min(EMBEDDING_SIZE, n - 1)
+        count = min(EMBEDDING_SIZE, n - 1, code.shape[1])
         pca = PCA(count, svd_solver="randomized", random_state=seed).fit(code)
     kernel = basis.reshape(edge, edge, channels, components)
     latent, unfold = autoencoder.get_layer(LATENT), autoencoder.get_layer(_UNFOLD)

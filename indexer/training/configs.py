@@ -69,12 +69,22 @@ class AutoencoderConfig:
         unknown = set(self.weights) - set(WEIGHTS)
         if unknown:
             raise TrainingError(f"weights name {sorted(unknown)}: known are {', '.join(WEIGHTS)}")
+        if not any(weight > 0 for weight in self.weights.values()):
+            raise TrainingError("weights leave out every block: give at least one more than 0")
+        if not 1 <= self.components <= 3 * self.block**2:
+            raise TrainingError(
+                f"components is {self.components}: a block of {self.block} pixels an edge has 1 to "
+                f"{3 * self.block**2}"
+            )
 
     @property
     def block(self) -> int:
         """Edge of a block, in pixels."""
         return int(2 ** len(self.filters))
 
+
+STARTS = ("autoencoder", "autoencoder-plain", "efficientnet")
+MININGS = ("semi-hard", "batch-hard")
 
 VARIANTS = {
     "B0": 224,
@@ -125,12 +135,37 @@ class EfficientNetConfig:
 
 @dataclass(frozen=True, slots=True)
 class TripletConfig:
-    """A supervised model. `labels`: a CSV of file and label; None means the first folder level."""
+    """A supervised model.
+
+    `labels`: a CSV of file and label; None means the first level of folders below `folders`.
+    `start`: the kind of encoder whose features it learns from. A batch has `pictures` of each of
+    `classes` classes; `mining` picks its triplets, *semi-hard* or *batch-hard*; a negative shall be
+    farther than a positive by `margin`, in squared distances of unit vectors.
+    """
 
     kind: ClassVar[str] = "triplet"
-    epochs: ClassVar[int] = 30
+    epochs: ClassVar[int] = 20
 
     labels: Path | None = None
+    folders: tuple[Path, ...] = ()
+    start: str = "autoencoder"
+    mining: str = "semi-hard"
+    margin: float = 0.5
+    classes: int = 10
+    pictures: int = 8
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.start not in STARTS:
+            raise TrainingError(f"start is {self.start!r}: it must be one of {', '.join(STARTS)}")
+        if self.mining not in MININGS:
+            raise TrainingError(
+                f"mining is {self.mining!r}: it must be one of {', '.join(MININGS)}"
+            )
+        if not 0 < self.margin < 4:
+            raise TrainingError(f"margin is {self.margin}: it must be between 0 and 4")
+        if min(self.classes, self.pictures) < 2:
+            raise TrainingError("a batch needs two classes with two pictures each, or more")
 
 
 EncoderConfig: TypeAlias = PlainConfig | AutoencoderConfig | EfficientNetConfig | TripletConfig
@@ -143,10 +178,13 @@ KINDS: dict[str, type[EncoderConfig]] = {
 
 def as_json(config: EncoderConfig) -> dict[str, Any]:
     """A configuration as JSON values, for the manifest; a path is its name only."""
-    return {
-        name: value.name if isinstance(value, Path) else value
-        for name, value in asdict(config).items()
-    }
+    return {name: _json(value) for name, value in asdict(config).items()}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Path):
+        return value.name
+    return [_json(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _check_halving(size: int, filters: tuple[int, ...]) -> None:

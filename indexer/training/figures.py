@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+from sklearn.manifold import TSNE
 
 from shared.types import Pixels
 
@@ -51,6 +53,44 @@ def draw_losses(
         label=f"lowest: {val_loss[best]:.4f}, epoch {best + 1} (kept)",
     )
     axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def draw_precision(found: Sequence[float], path: Path) -> None:
+    """P@10 of the held-out pictures by epoch, the best marked."""
+    figure, axes = _plot("Held-out pictures", "epoch", "P@10")
+    best = int(np.argmax(found))
+    axes.plot(range(1, len(found) + 1), found, "o-", color=_LINE, markersize=4)
+    axes.plot(
+        best + 1,
+        found[best],
+        "o",
+        color=_OTHER,
+        markersize=9,
+        label=f"best: {found[best]:.3f}, epoch {best + 1} (kept)",
+    )
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def draw_projection(
+    vectors: NDArray[np.float32], labels: Sequence[str], path: Path, seed: int
+) -> None:
+    """Unit rows (n, 512), n >= 2, in two dimensions by t-SNE (van der Maaten and Hinton, 2008),
+    coloured by label: the more its colours lie apart, the better the labels are told apart."""
+    flat = TSNE(
+        perplexity=min(30.0, max(1.0, (len(vectors) - 1) / 3)), init="random", random_state=seed
+    ).fit_transform(vectors)
+    figure = Figure(figsize=(8.5, 6), dpi=_DPI, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title("Held-out pictures, 512 dimensions in two (t-SNE)")
+    colours = colormaps["tab20"]
+    for number, label in enumerate(sorted(set(labels))):
+        chosen = np.array([one == label for one in labels])
+        across, down = flat[chosen].T
+        axes.scatter(across, down, s=12, color=colours(number % 20), label=label)
+    axes.set(xticks=[], yticks=[])
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     _save(figure, path)
 
 

@@ -51,7 +51,8 @@ def fit_vocabulary(
     Raises ValueError if m < `words` or d < `dimensions`.
     """
     # One thread: several would add up in an order that differs from run to run.
-    with threadpool_limits(1), warnings.catch_warnings():
+    # `errstate`: of patches that are all equal scikit-learn divides no variance by none.
+    with threadpool_limits(1), warnings.catch_warnings(), np.errstate(invalid="ignore"):
         warnings.simplefilter("ignore", ConvergenceWarning)  # a rough vocabulary serves as well
         pca = PCA(dimensions, svd_solver="covariance_eigh").fit(patches)
         mixture = GaussianMixture(

@@ -151,7 +151,8 @@ def _parsed(path: Path, opened: TextIO) -> Iterator[tuple[int, str, str]]:
         for row in reader:
             if not any(row):
                 continue
-            if len(row) <= max(at_file, at_label) or not row[at_file].strip() or "\0" in row[at_file]:
+            short = len(row) <= max(at_file, at_label)
+            if short or not row[at_file].strip() or "\0" in row[at_file]:
                 raise TrainingError(
                     f"labels {path}: line {reader.line_num} is {','.join(row)[:80]!r}: "
                     "it must have a file and a label"

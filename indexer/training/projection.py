@@ -49,7 +49,9 @@ def fit_projection(features: Features, seed: int, whiten: float = 0.0) -> Projec
     that is faster, from `seed`. Raises ValueError for features that are not finite.
     """
     count = min(EMBEDDING_SIZE, len(features) - 1, features.shape[1])
-    with threadpool_limits(1):  # several threads add up in an order that differs from run to run
+    # One thread: several would add up in an order that differs from run to run. Of features that
+    # are all equal scikit-learn divides no variance by none.
+    with threadpool_limits(1), np.errstate(invalid="ignore"):
         pca = PCA(count, svd_solver="auto", random_state=seed).fit(features)
     components = np.zeros((features.shape[1], EMBEDDING_SIZE), np.float32)
     variances = pca.explained_variance_

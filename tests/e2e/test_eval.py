@@ -188,7 +188,7 @@ def test_what_cannot_be_asked_is_one_line(place: Place, tmp_path: Path) -> None:
     assert f"no file in {empty} can be asked with: note.txt is not an image" in failed(
         home, str(empty)
     )
-    assert "indexer train" in failed(tmp_path / "nothing", str(place.photos))
+    assert "indexer watch" in failed(tmp_path / "nothing", str(place.photos))
     assert not (tmp_path / "nothing").exists()
 
 

@@ -14,6 +14,9 @@ from tests.daemons import Watch, indexer, searcher, status
 from tests.homes import draw_photos
 
 
+QUICK = ("--encoder", "autoencoder-plain", "--epochs", "2")
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     draw_photos(tmp_path / "photos", 20)
@@ -22,7 +25,7 @@ def photos(tmp_path: Path) -> Path:
 
 def _train(home: Path, *arguments: str | Path) -> dict[str, object]:
     found: dict[str, object] = json.loads(
-        indexer("train", *arguments, "--epochs", "2", "--home", home, "--json").stdout
+        indexer("train", *arguments, *QUICK, "--home", home, "--json").stdout
     )
     return found
 

@@ -58,7 +58,9 @@ def encode(path: Path, batch: Pixels) -> Embeddings:
 
 def test_litert_agrees_with_keras(encoder: Any, exported: Path, pictures: Pixels) -> None:
     keras_vectors = encoder.predict_on_batch(pictures.astype(np.float32))
-    np.testing.assert_allclose(encode(exported, pictures), keras_vectors, atol=2e-3)
+    vectors = encode(exported, pictures)
+    np.testing.assert_allclose(vectors, keras_vectors, atol=5e-3)  # weights are int8
+    assert (vectors * keras_vectors).sum(axis=1).min() > 0.998
 
 
 def test_rows_are_unit_and_centred(exported: Path, pictures: Pixels) -> None:

@@ -53,7 +53,9 @@ def test_the_flipped_picture_has_the_same_features(model: Any) -> None:
     straight, flipped = blocks(model, pixels), blocks(model, pixels[:, :, ::-1])
     assert set(straight) == {*PATCH_STATISTICS, "layout"}
     for name, rows in straight.items():
-        np.testing.assert_allclose(flipped[name], rows, atol=1e-4, err_msg=name)
+        # Signed roots make rounding errors of numbers near zero larger.
+        np.testing.assert_allclose(flipped[name], rows, atol=5e-4, err_msg=name)
+        np.testing.assert_allclose((flipped[name] * rows).sum(1), (rows * rows).sum(1), rtol=1e-4)
         # Another picture is not the same, or equality would say nothing.
         assert np.abs(rows[0] - rows[1]).max() > 0.01, name
 
