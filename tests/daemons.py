@@ -36,7 +36,7 @@ def run(
         text=True,
         errors="surrogateescape",
         check=False,
-        timeout=DEADLINE_SECONDS * 2,
+        timeout=DEADLINE_SECONDS * 4,
     )
     if check and done.returncode:
         raise AssertionError(f"{command} {arguments} exited {done.returncode}:\n{done.stderr}")

@@ -184,7 +184,7 @@ def _encoder(kind: str, options: Mapping[str, Any]) -> EncoderConfig:
 
     if kind not in KINDS:
         raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--encoder")
-    given = {name: value for name, value in options.items() if value not in (None, False, ())}
+    given = {name: value for name, value in options.items() if not _is_absent(value)}
     for name in given:
         if kind not in _BELONGS[name]:
             raise typer.BadParameter(
@@ -196,6 +196,10 @@ def _encoder(kind: str, options: Mapping[str, Any]) -> EncoderConfig:
         return KINDS[kind](**{name: given[name] for name in given if name in fields})
     except TrainingError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or value is False or value == ()  # a margin of 0 was given
 
 
 def _pictures(folders: list[Path], exclude: list[str], settings: Settings) -> list[bytes]:

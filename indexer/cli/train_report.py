@@ -58,9 +58,11 @@ def _headline(result: TrainingResult | ClusteringResult, metrics: Mapping[str, A
     if isinstance(result, ClusteringResult):
         return f"encoder {encoder}, as it ships, with clusters of {images}"
     loss, started = metrics.get("val_loss"), metrics.get("started_from")
+    precision = metrics.get("val_p_at_10")
     return (
         f"encoder {encoder} trained on {images}"
         + (f", validation loss {loss:.5f}" if loss is not None else "")
+        + (f", P@10 of held-out pictures {precision:.3f}" if precision is not None else "")
         + (
             f", going on from the encoder that ships ({started})"
             if started not in (None, "pca")

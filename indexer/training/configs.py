@@ -60,7 +60,7 @@ class AutoencoderConfig:
     linear_pictures: int = 4000
     vocabulary_pictures: int = 600
     projection_pictures: int = 6000
-    least_views: int = 2000
+    least_views: int = 1000
 
     def __post_init__(self) -> None:
         _check_halving(self.size, self.filters)
@@ -177,8 +177,9 @@ KINDS: dict[str, type[EncoderConfig]] = {
 
 
 def as_json(config: EncoderConfig) -> dict[str, Any]:
-    """A configuration as JSON values, for the manifest; a path is its name only."""
-    return {name: _json(value) for name, value in asdict(config).items()}
+    """A configuration as JSON values, for the manifest; a path is its name only, and where the
+    pictures lie is not told: moved, they give the same model."""
+    return {name: _json(value) for name, value in asdict(config).items() if name != "folders"}
 
 
 def _json(value: Any) -> Any:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _DPI = 120
 _LINE, _OTHER, _MARK = "#1f77b4", "#d95f02", "#444444"
 _FLOOR = "#b8b8b8"
+_NAMED_LABELS = 20  # as many as there are colours
 _WHY = {
     "elbow": "k is the elbow of the inertia (Kneedle)",
     "given": "k was given, no other was tried",
@@ -56,10 +57,13 @@ def draw_losses(
     _save(figure, path)
 
 
-def draw_precision(found: Sequence[float], path: Path) -> None:
-    """P@10 of the held-out pictures by epoch, the best marked."""
+def draw_precision(found: Sequence[float], start: float, path: Path) -> None:
+    """P@10 of the held-out pictures by epoch, the best marked, and before the first epoch."""
     figure, axes = _plot("Held-out pictures", "epoch", "P@10")
     best = int(np.argmax(found))
+    kept = " (kept)" if found[best] > start else ""
+    text = f"before: {start:.3f}" + ("" if kept else " (kept)")
+    axes.axhline(start, color=_MARK, linewidth=1, linestyle=":", label=text)
     axes.plot(range(1, len(found) + 1), found, "o-", color=_LINE, markersize=4)
     axes.plot(
         best + 1,
@@ -67,7 +71,7 @@ def draw_precision(found: Sequence[float], path: Path) -> None:
         "o",
         color=_OTHER,
         markersize=9,
-        label=f"best: {found[best]:.3f}, epoch {best + 1} (kept)",
+        label=f"best: {found[best]:.3f}, epoch {best + 1}{kept}",
     )
     axes.legend(frameon=False)
     _save(figure, path)
@@ -88,7 +92,8 @@ def draw_projection(
     for number, label in enumerate(sorted(set(labels))):
         chosen = np.array([one == label for one in labels])
         across, down = flat[chosen].T
-        axes.scatter(across, down, s=12, color=colours(number % 20), label=label)
+        shown = label if number < _NAMED_LABELS else None
+        axes.scatter(across, down, s=12, color=colours(number % 20), label=shown)
     axes.set(xticks=[], yticks=[])
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     _save(figure, path)

@@ -159,6 +159,4 @@ def _parsed(path: Path, opened: TextIO) -> Iterator[tuple[int, str, str]]:
                 )
             yield reader.line_num, row[at_file].strip(), row[at_label].strip()
     except csv.Error as error:
-        raise TrainingError(
-            f"labels {path}: line {reader.line_num} is no CSV: {error}"
-        ) from error
+        raise TrainingError(f"labels {path}: line {reader.line_num} is no CSV: {error}") from error

@@ -6,6 +6,7 @@ and a few hundred pictures do not lead to a network that knows them by heart.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from indexer.training.fit import schedule
 from indexer.training.mining import MINING, squared_distances, triplet_loss
 from indexer.training.projection import Features, Projection
 from indexer.training.runtime import keras
+from shared.errors import TrainingError
 from shared.evaluation import mean_precision_at_k
 from shared.types import EMBEDDING_SIZE, Embeddings, Progress
 
@@ -43,6 +45,24 @@ class Labelled:
     codes: Codes
 
 
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A projection and how it was learnt. `history.extra["val_p_at_10"]` has P@10 after every
+    epoch, `start` is P@10 before the first."""
+
+    projection: Projection
+    history: History
+    start: float
+
+    def metrics(self) -> dict[str, Any]:
+        """As `History.metrics`, with ``start_p_at_10``; the best epoch is 0 where none was better
+        than the start."""
+        found = self.history.metrics()
+        if found["val_p_at_10"] <= self.start:
+            found |= {"best_epoch": 0, "val_p_at_10": self.start}
+        return found | {"start_p_at_10": self.start}
+
+
 def learn_projection(
     training: Labelled,
     validation: Labelled,
@@ -51,24 +71,28 @@ def learn_projection(
     epochs: int,
     seed: int,
     progress: Progress,
-) -> tuple[Projection, History]:
+) -> Learnt:
     """The projection of the epoch with the highest P@10, every validation picture being a query
-    against the training pictures; begins as PCA.
+    against the training pictures. It begins as PCA, and stays that if no epoch is better.
 
-    `History.extra["val_p_at_10"]` has P@10 of every epoch.
+    Raises `TrainingError` if the loss stops being a number.
     """
     count = min(_DIRECTIONS, len(training.features) - 1, training.features.shape[1])
-    with threadpool_limits(1):  # several threads add up in an order that differs from run to run
+    # One thread: several add up in an order that differs from run to run. Pictures that are all
+    # alike have no variance to divide by.
+    with threadpool_limits(1), np.errstate(invalid="ignore", divide="ignore"):
         pca = PCA(count, svd_solver="randomized", random_state=seed).fit(training.features)
         turned = [pca.transform(each.features) for each in (training, validation)]
-    scale = np.float32(1 / np.sqrt(np.square(turned[0]).sum(axis=1).mean()))
-    learnt, history = _Fit(
+    length = np.sqrt(np.square(turned[0]).sum(axis=1).mean())
+    scale = np.float32(1 / length if length > 0 else 1)
+    learnt, history, start = _Fit(
         Labelled(turned[0] * scale, training.codes),
         Labelled(turned[1] * scale, validation.codes),
         config,
     ).run(epochs, seed, progress)
     components = pca.components_.T.astype(np.float32) @ (learnt * scale)
-    return Projection(pca.mean_.astype(np.float32), components, float("nan")), history
+    projection = Projection(pca.mean_.astype(np.float32), components, float("nan"))
+    return Learnt(projection, history, start)
 
 
 def precision(points: Embeddings, codes: Codes, queries: Embeddings, asked: Codes) -> float:
@@ -103,7 +127,8 @@ class _Fit:
 
     def run(
         self, epochs: int, seed: int, progress: Progress
-    ) -> tuple[NDArray[np.float32], History]:
+    ) -> tuple[NDArray[np.float32], History, float]:
+        """The best kernel, how it went, and P@10 before."""
         config = self._config
         batches = BalancedRows(self._training.codes, config.classes, config.pictures, seed)
         asked = BalancedRows(self._validation.codes, config.classes, config.pictures, seed)
@@ -115,21 +140,27 @@ class _Fit:
         losses: list[float] = []
         val_losses: list[float] = []
         found: list[float] = []
+        start = self._precision()
         best = self._layer.get_weights()[0]
         with progress.stage("Learning labels", epochs * len(batches)) as stage:
             for epoch in range(epochs):
                 losses.append(self._epoch(batches, epoch, stage))
                 val_losses.append(self._loss(asked))
+                if not math.isfinite(losses[-1] + val_losses[-1]):
+                    raise TrainingError(
+                        f"the triplet loss was no longer a number after epoch {epoch + 1}: "
+                        "train with another seed"
+                    )
                 found.append(self._precision())
-                if found[-1] > max([-1.0, *found[:-1]]):
+                if found[-1] > max([start, *found[:-1]]):
                     best = self._layer.get_weights()[0]
                 stage.note(
                     f"epoch {epoch + 1}/{epochs}  loss {losses[-1]:.4f}  "
-                    f"P@10 {found[-1]:.3f}, best {max(found):.3f}"
+                    f"P@10 {found[-1]:.3f}, best {max(found):.3f}, at the start {start:.3f}"
                 )
         extra = {"val_p_at_10": tuple(found)}
         history = History(tuple(losses), tuple(val_losses), extra, "val_p_at_10", "max")
-        return best, history
+        return best, history, start
 
     def _epoch(self, batches: BalancedRows, epoch: int, stage: Any) -> float:
         total = 0.0

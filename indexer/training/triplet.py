@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from indexer.training import figures as drawing
 from indexer.training.configs import KINDS, TripletConfig
 from indexer.training.labels import read_labels
-from indexer.training.metric import Labelled, learn_projection
+from indexer.training.metric import Labelled, Learnt, learn_projection
 from indexer.training.projection import projected
 from indexer.training.recipe import Fitted, Pictures, recipe_for
 from indexer.training.runtime import keras
@@ -54,7 +54,7 @@ class TripletRecipe:
         features = _features(started.encoder)
         training = self._labelled(features, pictures, classes.training, classes, progress)
         validation = self._labelled(features, pictures, classes.validation, classes, progress)
-        projection, history = learn_projection(
+        learnt = learn_projection(
             training,
             validation,
             self._encoder,
@@ -62,25 +62,30 @@ class TripletRecipe:
             seed=self._config.seed,
             progress=progress,
         )
-        encoder = keras.Model(features.input, projected(features.output, projection))
-        vectors = _unit((validation.features - projection.mean) @ projection.components)
-        drawing.draw_losses(
-            history.loss, history.val_loss, figures / "triplet-losses.png", "triplet loss"
-        )
-        drawing.draw_precision(history.extra["val_p_at_10"], figures / "precision.png")
-        names = [classes.names[code] for code in validation.codes[:_SHOWN]]
-        drawing.draw_projection(
-            vectors[:_SHOWN], names, figures / "projection.png", self._config.seed
-        )
+        self._draw(learnt, validation, classes, figures)
         metrics = {
             "start": dict(started.metrics),
             "classes": list(classes.names),
             "left_out": classes.left_out,
             "training": len(training.codes),
             "validation": len(validation.codes),
-            **history.metrics(),
+            **learnt.metrics(),
         }
+        encoder = keras.Model(features.input, projected(features.output, learnt.projection))
         return Fitted(encoder, started.saved, metrics, quantize=started.quantize)
+
+    def _draw(self, learnt: Learnt, asked: Labelled, classes: _Classes, folder: Path) -> None:
+        history, projection = learnt.history, learnt.projection
+        drawing.draw_losses(
+            history.loss, history.val_loss, folder / "triplet-losses.png", "triplet loss"
+        )
+        found = history.extra["val_p_at_10"]
+        drawing.draw_precision(found, learnt.start, folder / "precision.png")
+        count = min(len(asked.codes), _SHOWN)  # the rows run class by class: take some of each
+        rows = np.linspace(0, len(asked.codes) - 1, count).astype(int)
+        vectors = _unit((asked.features[rows] - projection.mean) @ projection.components)
+        names = [classes.names[code] for code in asked.codes[rows]]
+        drawing.draw_projection(vectors, names, folder / "projection.png", self._config.seed)
 
     def _classes(self, pictures: Pictures, progress: Progress) -> _Classes:
         labels = read_labels(pictures.all, self._encoder.folders, self._encoder.labels)
@@ -89,6 +94,12 @@ class TripletRecipe:
         found = _Classes.of(
             pictures.all, labels.by_path, self._config.validation_share, self._config.seed
         )
+        unlabelled = len(pictures.all) - len(labels.by_path)
+        if unlabelled:
+            noun = "picture has" if unlabelled == 1 else "pictures have"
+            progress.say(
+                f"{unlabelled:,} {noun} no label: only the encoder it starts from has them"
+            )
         if found.left_out:
             named = [f"{name} ({count})" for name, count in list(found.left_out.items())[:_NAMED]]
             more = len(found.left_out) - len(named)
@@ -97,8 +108,9 @@ class TripletRecipe:
                 + (f" and {more} more" if more else "")
             )
         if len(found.names) < 2:
+            noun = "class" if len(found.names) == 1 else "classes"
             raise TrainingError(
-                f"{len(found.names)} classes with at least {_LEAST} pictures, two are needed: put "
+                f"{len(found.names)} {noun} with at least {_LEAST} pictures, two are needed: put "
                 "pictures into a folder for each class, or name a CSV with --labels"
             )
         return found

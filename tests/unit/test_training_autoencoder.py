@@ -44,7 +44,7 @@ def textures(count: int, size: int, seed: int) -> Batch:
     loudness = 1 / (1 + np.add.outer(np.arange(size), np.arange(size)))
     waves = random.normal(0, 1, (count, size, size, 3)) * loudness[None, :, :, None]
     drawn = np.einsum("nijc,iy,jx->nyxc", waves, rows, rows, optimize=True)
-    return (0.5 + 0.1 * drawn).astype(np.float32)
+    return np.asarray(0.5 + 0.1 * drawn, np.float32)
 
 
 def error(drawn: Any, batch: Batch) -> float:

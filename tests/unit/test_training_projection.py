@@ -20,8 +20,8 @@ def features(count: int, d: int, seed: int = 0) -> Features:
 
 def flat(rows: Features, projection: Projection) -> NDArray[np.float32]:
     """Projected, before the division by the length."""
-    found: NDArray[np.float32] = (rows - projection.mean) @ projection.components
-    return found
+    centred: Features = rows - projection.mean
+    return (centred @ projection.components).astype(np.float32)
 
 
 def encoded(rows: Features, projection: Projection) -> Embeddings:
