@@ -13,7 +13,6 @@ from shared.models import read_bundle
 from tests.daemons import Watch, indexer, searcher, status
 from tests.homes import draw_photos
 
-
 QUICK = ("--encoder", "autoencoder-plain", "--epochs", "2")
 
 

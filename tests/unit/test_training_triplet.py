@@ -38,11 +38,9 @@ def picture(kind: str, random: np.random.Generator) -> Image.Image:
     """Stripes or checks of two random colours, shifted at random."""
     shift = random.integers(0, 8)
     rows, columns = np.indices((SIZE, SIZE)) + shift
-    second = {
-        "across": rows // 4 % 2,
-        "down": columns // 4 % 2,
-        "checks": (rows // 4 + columns // 4) % 2,
-    }[kind]
+    second = {"across": rows // 4 % 2, "checks": (rows // 4 + columns // 4) % 2}.get(
+        kind, columns // 4 % 2
+    )
     colors = random.integers(0, 256, (2, 3))
     return Image.fromarray(colors[second].astype(np.uint8))
 
@@ -88,12 +86,17 @@ def progress() -> Silent:
 
 
 @pytest.fixture(scope="module")
-def trained(
-    root: Path, photos: list[Path], config: TrainingConfig, models: Models, progress: Silent
-) -> TrainingResult:
-    alone = draw(root, "alone", 1, 8)
+def everything(root: Path, photos: list[Path]) -> list[Path]:
+    """Besides the three classes one of a single picture, and a picture without a label."""
     picture("down", np.random.default_rng(9)).save(root / "loose.png")
-    return train([*photos, *alone, root / "loose.png"], models, config, progress)
+    return [*photos, *draw(root, "alone", 1, 8), root / "loose.png"]
+
+
+@pytest.fixture(scope="module")
+def trained(
+    everything: list[Path], config: TrainingConfig, models: Models, progress: Silent
+) -> TrainingResult:
+    return train(everything, models, config, progress)
 
 
 def fitted(paths: list[Path], config: TrainingConfig, folder: Path, progress: Silent) -> Fitted:
@@ -168,23 +171,18 @@ def test_every_stage_reaches_its_total(trained: TrainingResult, progress: Silent
 
 
 def test_same_seed_same_bundle_wherever_the_pictures_lie(
-    trained: TrainingResult, root: Path, config: TrainingConfig, tmp_path: Path
+    trained: TrainingResult,
+    root: Path,
+    everything: list[Path],
+    config: TrainingConfig,
+    tmp_path: Path,
 ) -> None:
     moved = tmp_path / "moved"
     moved.symlink_to(root)
-    paths = sorted(path for path in moved.rglob("*.png"))
-    shown = {path.relative_to(moved) for path in paths}
-    order = [*(path for path in paths if path.parent.name in KINDS), moved / "alone" / "8-0.png"]
-    order.append(moved / "loose.png")
-    assert len(shown) == len(order) == 3 * OF_EACH + 2
-    numbered = sorted(order[:-2], key=_by_kind_and_number)
+    paths = [moved / path.relative_to(root) for path in everything]
     there = replace(config, encoder=replace(triplet(config), folders=(moved,)))
-    again = train([*numbered, *order[-2:]], Models(tmp_path / "models"), there, Silent())
+    again = train(paths, Models(tmp_path / "models"), there, Silent())
     assert again.pair.encoder == trained.pair.encoder
-
-
-def _by_kind_and_number(path: Path) -> tuple[int, int]:
-    return KINDS.index(path.parent.name), int(path.stem.split("-")[1])
 
 
 # --- what it is given
@@ -205,7 +203,7 @@ def test_fewer_than_two_classes_is_one_clear_line(
     root: Path, photos: list[Path], config: TrainingConfig, tmp_path: Path
 ) -> None:
     few = [*photos[:10], *photos[-2:]]
-    with pytest.raises(TrainingError, match="^1 class with at least 3 pictures, two are needed"):
+    with pytest.raises(TrainingError, match="1 class with at least 3 pictures, two are needed"):
         fitted(few, config, tmp_path, Silent())
 
 
