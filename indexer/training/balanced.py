@@ -16,11 +16,19 @@ class BalancedRows:
     each. So small classes count as much as large ones.
 
     `codes`: int64 (n,), the class of each picture, two different ones at least. A class with fewer
-    pictures than a batch wants repeats them. Which rows follows from `seed`, the epoch and the
-    batch's number alone.
+    pictures than a batch wants repeats them. An epoch has `least` batches or more. Which rows
+    follows from `seed`, the epoch and the batch's number alone.
     """
 
-    def __init__(self, codes: NDArray[np.int64], classes: int, pictures: int, seed: int) -> None:
+    def __init__(
+        self,
+        codes: NDArray[np.int64],
+        classes: int,
+        pictures: int,
+        seed: int,
+        *,
+        least: int = 1,
+    ) -> None:
         self._members = [np.flatnonzero(codes == code) for code in np.unique(codes)]
         self.classes = min(classes, len(self._members))
         if self.classes < 2 or pictures < 2:
@@ -29,11 +37,11 @@ class BalancedRows:
                 "each: nothing to compare, there must be two of each"
             )
         self.pictures = pictures
-        self._count, self._seed = len(codes), seed
+        self._count, self._seed, self._least = len(codes), seed, least
 
     def __len__(self) -> int:
-        """Batches of an epoch: enough to hold every picture once."""
-        return -(-self._count // (self.classes * self.pictures))
+        """Batches of an epoch: enough to hold every picture once, and `least` of them."""
+        return max(self._least, -(-self._count // (self.classes * self.pictures)))
 
     def rows(self, epoch: int, index: int) -> Rows:
         """int64 (`classes` * `pictures`,): rows of `codes`, class by class."""

@@ -93,7 +93,9 @@ def draw_projection(
         chosen = np.array([one == label for one in labels])
         across, down = flat[chosen].T
         shown = label if number < _NAMED_LABELS else None
-        axes.scatter(across, down, s=12, color=colours(number % 20), label=shown)
+        place = number % 20  # the map has ten strong colours, each with a pale one after it
+        colour = colours(place * 2 % 20 + place // 10)
+        axes.scatter(across, down, s=12, color=colour, label=shown)
     axes.set(xticks=[], yticks=[])
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     _save(figure, path)

@@ -31,6 +31,9 @@ _DIRECTIONS = 1024
 """Most directions of the features that the projection is learnt in; the others hold next to
 nothing."""
 
+_LEAST_STEPS = 30
+"""Of an epoch, however few the pictures: a handful would leave the projection as it begins."""
+
 _NEAREST = 10
 
 Codes = NDArray[np.int64]
@@ -130,7 +133,9 @@ class _Fit:
     ) -> tuple[NDArray[np.float32], History, float]:
         """The best kernel, how it went, and P@10 before."""
         config = self._config
-        batches = BalancedRows(self._training.codes, config.classes, config.pictures, seed)
+        batches = BalancedRows(
+            self._training.codes, config.classes, config.pictures, seed, least=_LEAST_STEPS
+        )
         asked = BalancedRows(self._validation.codes, config.classes, config.pictures, seed)
         self._model.compile(
             keras.optimizers.Adam(schedule(config.learning_rate, len(batches), epochs)),

@@ -247,7 +247,7 @@ def test_it_works_beside_a_running_daemon(home: Path, photos: Path) -> None:
 def test_without_a_model_there_is_nothing_to_examine(tmp_path: Path) -> None:
     done = indexer("doctor", "--home", tmp_path / "new", check=False)
     assert done.returncode == 1
-    assert "indexer train" in done.stderr
+    assert "indexer watch" in done.stderr
 
 
 def test_a_hard_link_made_elsewhere_makes_nothing_stale(

@@ -145,7 +145,7 @@ def test_it_waits_for_images_when_there_is_no_model(tmp_path: Path) -> None:
     for name in ("green", "blue"):
         shutil.rmtree(photos / name)
     with Watch(tmp_path / "home", photos) as watch:
-        watch.wait_until(lambda found: found["state"].startswith("waiting for images: 1 of 2"))
+        watch.wait_until(lambda found: found["state"].startswith("waiting for images: 1 of the 2"))
         assert watch.stop() == 0
 
 

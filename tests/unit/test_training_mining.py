@@ -120,6 +120,7 @@ def test_batches_hold_classes_and_pictures_as_asked() -> None:
     codes = np.repeat([3, 5, 9, 11], [2, 10, 30, 8])
     batches = BalancedRows(codes, 3, 4, seed=1)
     assert len(batches) == 5  # 50 pictures, 12 to a batch
+    assert len(BalancedRows(codes, 3, 4, seed=1, least=9)) == 9
     for index in range(len(batches)):
         rows = batches.rows(0, index)
         assert rows.shape == (12,)

@@ -70,7 +70,7 @@ def config(root: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainingConf
     with quiet():
         build_plain(PlainConfig(size=SIZE, filters=(16, 16))).save(saved)
     encoder = TripletConfig(start="autoencoder-plain", folders=(root,))
-    return TrainingConfig(encoder=encoder, from_model=saved, epochs=30, k=3)
+    return TrainingConfig(encoder=encoder, from_model=saved, epochs=12, k=3)
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_it_tells_held_out_pictures_apart_better_than_its_start(trained: Trainin
     metrics = trained.metrics
     assert metrics["val_p_at_10"] == max(metrics["history"]["val_p_at_10"])
     assert metrics["val_p_at_10"] > metrics["start_p_at_10"] + 0.2
-    assert metrics["epochs_run"] == len(metrics["history"]["loss"]) == 30
+    assert metrics["epochs_run"] == len(metrics["history"]["loss"]) == 12
     assert metrics["history"]["loss"][-1] < metrics["history"]["loss"][0]
 
 
@@ -163,7 +163,7 @@ def test_every_figure_is_a_picture(trained: TrainingResult) -> None:
 
 def test_every_stage_reaches_its_total(trained: TrainingResult, progress: Silent) -> None:
     (learning,) = [stage for stage in progress.stages if stage.name == "Learning labels"]
-    assert learning.total == 30 * 3
+    assert learning.total == 12 * 30
     assert all(stage.done == stage.total for stage in progress.stages)
     assert "P@10" in learning.notes[-1]
 
