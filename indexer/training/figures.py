@@ -36,9 +36,17 @@ _WHY = {
 
 
 def draw_losses(
-    loss: Sequence[float], val_loss: Sequence[float], path: Path, what: str = "mean squared error"
+    loss: Sequence[float],
+    val_loss: Sequence[float],
+    path: Path,
+    what: str = "mean squared error",
+    *,
+    decides: bool = True,
 ) -> None:
-    """Training and validation loss by epoch, the lowest validation loss marked; `what` it is."""
+    """Training and validation loss by epoch, the lowest validation loss marked; `what` it is.
+
+    `decides`: whether the epoch of the lowest one is the epoch that was kept.
+    """
     figure, axes = _plot("Loss by epoch", "epoch", what)
     epochs = range(1, len(loss) + 1)
     dot = "o" if len(loss) < 3 else None
@@ -51,7 +59,7 @@ def draw_losses(
         val_loss[best],
         "o",
         color=_MARK,
-        label=f"lowest: {val_loss[best]:.4f}, epoch {best + 1} (kept)",
+        label=f"lowest: {val_loss[best]:.4f}, epoch {best + 1}{' (kept)' if decides else ''}",
     )
     axes.legend(frameon=False)
     _save(figure, path)

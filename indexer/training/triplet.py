@@ -77,7 +77,11 @@ class TripletRecipe:
     def _draw(self, learnt: Learnt, asked: Labelled, classes: _Classes, folder: Path) -> None:
         history, projection = learnt.history, learnt.projection
         drawing.draw_losses(
-            history.loss, history.val_loss, folder / "triplet-losses.png", "triplet loss"
+            history.loss,
+            history.val_loss,
+            folder / "triplet-losses.png",
+            "triplet loss",
+            decides=False,
         )
         found = history.extra["val_p_at_10"]
         drawing.draw_precision(found, learnt.start, folder / "precision.png")

@@ -67,6 +67,14 @@ def test_semi_hard_takes_the_nearest_negative_beyond_the_positive() -> None:
         assert to_negative[anchor, positive] == pytest.approx(distance)
 
 
+@pytest.mark.parametrize(("mining", "loss"), [(semi_hard, 0.4), (batch_hard, 0.7)])
+def test_the_example_of_the_page(mining: Any, loss: float) -> None:
+    distances = np.array([[0.6, 0.4, 0.7, 1.5]], np.float32)
+    positives = np.array([[True, False, False, False]])
+    tensors = map(keras.ops.convert_to_tensor, (distances, positives, ~positives))
+    assert float(triplet_loss(*mining(*tensors), 0.5)) == pytest.approx(loss)
+
+
 def test_the_losses_by_hand() -> None:
     def loss(mining: Any, margin: float) -> float:
         return float(triplet_loss(*map(keras.ops.convert_to_tensor, mined(mining)), margin))
