@@ -13,7 +13,8 @@ from typing import Any
 
 from shared.errors import DiskFull, JournalError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1 did not know the `generation` of a root."""
 
 _SHARED_MEMORY_BYTES = 2**16
 """More than SQLite asks for at a time when it enlarges the memory that it shares."""
@@ -23,6 +24,7 @@ CREATE TABLE IF NOT EXISTS roots (
   id TEXT PRIMARY KEY,
   folder BLOB NOT NULL,
   device INTEGER, inode INTEGER,           -- of the last listing that was trusted; NULL before it
+  generation INTEGER,                      -- of that inode, where the file system counts
   excludes TEXT NOT NULL DEFAULT '[]',
   suspended INTEGER NOT NULL DEFAULT 0,    -- files whose deletion waits to be accepted
   problem TEXT,                            -- why the last listing was not complete
@@ -87,8 +89,8 @@ class Database:
         self._db.execute("PRAGMA journal_mode=WAL")
         # A commit lost with the power only makes work owed again.
         self._db.execute("PRAGMA synchronous=NORMAL")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, FORMAT_VERSION):
+        version = self._version()
+        if version > FORMAT_VERSION:
             raise JournalError(
                 f"journal {self._path} has format {version}, this program reads {FORMAT_VERSION}: "
                 "use the version that made it"
@@ -96,6 +98,14 @@ class Database:
         if version == 0:
             script = f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={FORMAT_VERSION}; COMMIT;"
             self._db.executescript(script)
+        elif version < FORMAT_VERSION:
+            with self.transaction():
+                if self._version() == version:  # nobody else did it meanwhile
+                    self._db.execute("ALTER TABLE roots ADD COLUMN generation INTEGER")
+                    self._db.execute(f"PRAGMA user_version={FORMAT_VERSION}")
+
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     def close(self) -> None:
         """Release the file."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexer.identity import FolderIdentity, folder_identity
 from shared.errors import RootError
 from shared.reading import Signature
 
@@ -23,11 +23,11 @@ _UNFINISHED = re.compile(
 class Listing:
     """One walk through a root. Paths are relative, as the file system spells them.
 
-    `identity` is the root's (device, inode); `unreadable` are folders that could not be listed,
+    `identity` is the root's; `unreadable` are folders that could not be listed,
     with the reason, so that what lies below them is unknown rather than gone.
     """
 
-    identity: tuple[int, int]
+    identity: FolderIdentity
     files: dict[bytes, Signature] = field(default_factory=dict)
     unreadable: dict[bytes, str] = field(default_factory=dict)
 
@@ -91,19 +91,20 @@ def list_root(root: bytes, chooser: Chooser) -> Listing:
             if folder and not os.path.lexists(os.path.join(root, folder)):
                 continue
             listing.unreadable[folder] = str(error.strerror)
-    if _identity(root) != listing.identity:
+    if not listing.identity.is_same(_identity(root)):
         raise RootError(f"folder {os.fsdecode(root)!r} was replaced while it was listed")
     return listing
 
 
-def _identity(root: bytes) -> tuple[int, int]:
+def _identity(root: bytes) -> FolderIdentity:
     try:
-        found = os.stat(root)
+        return folder_identity(root)
+    except NotADirectoryError as error:
+        raise RootError(
+            f"{os.fsdecode(root)!r} is not a folder: name the folder it lies in"
+        ) from error
     except OSError as error:
         raise RootError(f"folder {os.fsdecode(root)!r}: {error.strerror}") from error
-    if not stat.S_ISDIR(found.st_mode):
-        raise RootError(f"{os.fsdecode(root)!r} is not a folder: name the folder it lies in")
-    return found.st_dev, found.st_ino
 
 
 def _entries(root: bytes, folder: bytes) -> Iterator[tuple[os.DirEntry[bytes], bytes]]:

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from indexer.database import Database
+from indexer.identity import FolderIdentity
 from shared.errors import RootError
 
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A remembered folder. `identity` is (device, inode) of the last trusted listing."""
+    """A remembered folder. `identity` is that of the last trusted listing."""
 
     id: str
     folder: bytes
-    identity: tuple[int, int] | None
+    identity: FolderIdentity | None
     excludes: tuple[str, ...]
     suspended: int
     problem: str | None
@@ -35,19 +36,19 @@ class Roots:
     def all(self) -> list[Root]:
         """Every remembered root, by folder."""
         rows = self._database.all(
-            "SELECT id, folder, device, inode, excludes, suspended, problem, accept, forgotten "
-            "FROM roots ORDER BY folder"
+            "SELECT id, folder, device, inode, generation, excludes, suspended, problem, accept, "
+            "forgotten FROM roots ORDER BY folder"
         )
         return [
             Root(
                 id=row[0],
                 folder=row[1],
-                identity=None if row[2] is None else (row[2], row[3]),
-                excludes=tuple(json.loads(row[4])),
-                suspended=row[5],
-                problem=row[6],
-                accept=bool(row[7]),
-                forgotten=bool(row[8]),
+                identity=None if row[2] is None else FolderIdentity(*row[2:5]),
+                excludes=tuple(json.loads(row[5])),
+                suspended=row[6],
+                problem=row[7],
+                accept=bool(row[8]),
+                forgotten=bool(row[9]),
             )
             for row in rows
         ]
@@ -60,11 +61,11 @@ class Roots:
             [(root, folder, json.dumps(list(excludes)))],
         )
 
-    def trust(self, root: Root, identity: tuple[int, int]) -> None:
-        """Deletions below the root may follow listings of this device and inode."""
+    def trust(self, root: Root, identity: FolderIdentity) -> None:
+        """Deletions below the root may follow listings of this very folder."""
         if root.accept or root.identity != identity:
             self._database.write(
-                "UPDATE roots SET device = ?, inode = ?, accept = 0 WHERE id = ?",
+                "UPDATE roots SET device = ?, inode = ?, generation = ?, accept = 0 WHERE id = ?",
                 [(*identity, root.id)],
             )
 

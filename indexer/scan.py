@@ -95,7 +95,7 @@ class Scanner:
                 held.append(file)
             else:
                 (moved if _trace(file.signature) in here else lost).append(file)
-        known = root.identity in (None, listing.identity)
+        known = root.identity is None or root.identity.is_same(listing.identity)
         total = sum(file.sha256 is not None for file in files)
         few = len(lost) * 2 <= total
         # What was suspended stays so: new files may not make few of what were too many.
@@ -105,7 +105,7 @@ class Scanner:
         else:
             doomed = never + moved if known else never
             result.suspended = len(lost)
-            if root.identity and root.identity[0] not in (-1, listing.identity[0]):
+            if root.identity and root.identity.device not in (-1, listing.identity.device):
                 result.problem = (
                     f"folder {os.fsdecode(root.folder)!r} is on another disk than before: "
                     "unmounted? its images stay until `indexer scan --accept-deletions`"

@@ -26,6 +26,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
 from indexer.hints import Hints
+from indexer.identity import FolderIdentity, folder_identity
 from indexer.limit import LimitProbe
 
 _EVENTS: list[type[FileSystemEvent]] = [
@@ -54,7 +55,7 @@ class Watcher:
     def __init__(self, hints: Hints) -> None:
         self._hints = hints
         self._observer = _started()
-        self._watches: dict[str, tuple[ObservedWatch, tuple[int, int]]] = {}
+        self._watches: dict[str, tuple[ObservedWatch, FolderIdentity]] = {}
         self._retry_at: dict[str, float] = {}
         self._probe = LimitProbe()
         self._lacking: set[str] = set()
@@ -73,7 +74,7 @@ class Watcher:
             self._listen_anew()
         identity = _identity(folder)
         known = self._watches.get(root)
-        if known is not None and known[1] == identity:
+        if known is not None and known[1].is_same(identity):
             if root not in self._lacking:
                 return True
             if time.monotonic() < self._retry_at.get(root, 0):
@@ -119,7 +120,7 @@ class Watcher:
     def take_deleted(self) -> set[str]:
         """Roots whose folder was deleted since the last call; their watch ended with it.
 
-        A folder made in its place may have the same inode, so that only the event tells.
+        Where inodes are given away again uncounted, only this event tells of a replacement.
         """
         deleted = {self._deleted.pop() for _ in range(len(self._deleted))}
         for root in deleted:
@@ -195,9 +196,8 @@ class _Complaints(logging.Handler):
         self._watcher.lost_events()
 
 
-def _identity(folder: bytes) -> tuple[int, int] | None:
+def _identity(folder: bytes) -> FolderIdentity | None:
     try:
-        found = os.stat(folder)
+        return folder_identity(folder)
     except OSError:
         return None
-    return found.st_dev, found.st_ino

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from indexer.database import Database
+from indexer.identity import FolderIdentity
 from indexer.journal import MAX_CANDIDATES, Indexed, Journal
 from indexer.roots import Roots, find_root
 from shared.errors import JournalError, RootError
@@ -149,6 +150,25 @@ def test_a_failed_transaction_leaves_nothing(journal: Journal, database: Databas
     assert journal.counts()["owed"] == 0
 
 
+def test_a_journal_of_the_first_format_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    with sqlite3.connect(path) as raw:
+        raw.executescript(
+            "CREATE TABLE roots (id TEXT PRIMARY KEY, folder BLOB NOT NULL, device INTEGER, "
+            "inode INTEGER, excludes TEXT NOT NULL DEFAULT '[]', suspended INTEGER NOT NULL "
+            "DEFAULT 0, problem TEXT, accept INTEGER NOT NULL DEFAULT 0, forgotten INTEGER NOT "
+            "NULL DEFAULT 0); INSERT INTO roots (id, folder, device, inode) VALUES "
+            "('/photos', x'2f70686f746f73', 5, 6); PRAGMA user_version=1;"
+        )
+    raw.close()
+    for _ in range(2):
+        database = Database(path)
+        root = Roots(database).all()[0]
+        assert (root.folder, root.identity) == (b"/photos", FolderIdentity(5, 6, None))
+        database.close()
+    assert FolderIdentity(5, 6, 7).is_same(root.identity)
+
+
 def test_a_journal_of_another_version_or_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     with sqlite3.connect(path) as raw:
@@ -170,9 +190,9 @@ def test_roots_are_remembered_with_what_the_user_asked(database: Database) -> No
     assert (root.excludes, root.suspended, root.accept) == (("raw",), 3, True)
     assert root.problem == "a folder cannot be listed"
     assert root.identity is None
-    roots.trust(root, (5, 6))
+    roots.trust(root, FolderIdentity(5, 6, 7))
     root = roots.all()[0]
-    assert (root.identity, root.accept) == ((5, 6), False)
+    assert (root.identity, root.accept) == (FolderIdentity(5, 6, 7), False)
     roots.drop("/photos")
     assert roots.all() == []
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from indexer.database import Database
+from indexer.identity import folder_identity
 from indexer.journal import Indexed, Journal
 from indexer.listing import Chooser
 from indexer.roots import Root, Roots
@@ -177,7 +178,7 @@ def test_a_root_moved_whole_is_believed(house: House) -> None:
     shutil.copytree(house.folder, copy)
     house.roots.remember("r", os.fsencode(copy), [])
     house.reconcile()
-    assert house.root.identity == (copy.stat().st_dev, copy.stat().st_ino)
+    assert house.root.identity == folder_identity(os.fsencode(copy))
     assert house.root.suspended == 0
 
 
