@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +12,10 @@ import typer
 from indexer.cli.console import DebugOption, ExcludeOption, HomeOption, reported_errors, say
 
 if TYPE_CHECKING:
-    from indexer.training.configs import EncoderConfig
-    from shared.models import Pair
+    from indexer.training.clusters import ClusteringResult
+    from indexer.training.training import TrainingConfig, TrainingResult
+    from shared.models import Models
+    from shared.reading import Limits
     from shared.settings import Settings
 
 
@@ -26,13 +28,17 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Most passes through the pictures.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures a step.")] = 32,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Pictures a step. [default: 32]")
+    ] = None,
     validation_share: Annotated[
-        float, typer.Option(min=0.01, max=0.5, help="Share of the pictures held out.")
-    ] = 0.15,
+        float | None,
+        typer.Option(min=0.01, max=0.5, help="Share of the pictures held out. [default: 0.15]"),
+    ] = None,
     patience: Annotated[
-        int, typer.Option(min=1, help="Stop after so many epochs without a lower loss.")
-    ] = 10,
+        int | None,
+        typer.Option(min=1, help="Stop after so many epochs without a lower loss. [default: 10]"),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="Same seed, same pictures, same model.")
     ] = 0,
@@ -85,17 +91,37 @@ def train(
     debug: DebugOption = False,
 ) -> None:
     """Fit an encoder and its clusters on folders of pictures, and draw how it went."""
+    options = {
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "validation_share": validation_share,
+        "patience": patience,
+        "save_h5": save_h5,
+        "from_model": from_model,
+        "fresh": fresh,
+        "variant": variant,
+        "weights": weights,
+        "fine_tune": fine_tune,
+        "labels": labels,
+        "start": start,
+        "mining": mining,
+        "margin": margin,
+        "from_scratch": from_scratch,
+    }
     with reported_errors(debug):
-        from indexer.cli.progress import progress
+        from indexer.activation import make_current_or_next
+        from indexer.cli.encoder_options import cluster_count, given, refuse_with_starter_only
         from indexer.cli.train_report import report
         from indexer.training import require_extra
-        from indexer.training.training import TrainingConfig
-        from indexer.training.training import train as run_training
         from shared.models import Models
         from shared.reading import Limits
         from shared.settings import load_settings
 
-        wanted = _clusters(k)
+        wanted, chosen = cluster_count(k), given(options)
+        if starter_only:
+            refuse_with_starter_only(encoder, chosen)
+        else:
+            config = _config(encoder, chosen, folders, wanted, seed)
         require_extra()
         settings = load_settings({"home": home})
         models, limits = (
@@ -103,103 +129,52 @@ def train(
             Limits(settings.max_pixels, settings.max_file_bytes),
         )
         paths = _pictures(folders, exclude or [], settings)
+        result: TrainingResult | ClusteringResult
         if starter_only:
-            from indexer.starter import install
-            from indexer.training.clusters import ClusterConfig, cluster_pictures
+            result = _cluster(paths, wanted, seed, models, settings.workers, limits)
+        else:
+            from indexer.cli.progress import progress
+            from indexer.training.training import train as run_training
 
-            config = ClusterConfig(k=wanted, seed=seed, workers=settings.workers)
-            bundle = install(models)
-            fitted = cluster_pictures(paths, bundle, models, config, progress(), limits)
-            report(fitted, models, waits=_activate(settings, fitted.pair), as_json=json_)
-            return
-        result = run_training(
-            paths,
-            models,
-            TrainingConfig(
-                encoder=_encoder(
-                    encoder,
-                    {
-                        "from_model": from_model,
-                        "save_h5": save_h5,
-                        "variant": variant,
-                        "weights": weights,
-                        "fine_tune": fine_tune,
-                        "labels": labels,
-                        "start": start,
-                        "mining": mining,
-                        "margin": margin,
-                        "folders": tuple(folders) if encoder == "triplet" else (),
-                    },
-                ),
-                epochs=epochs,
-                seed=seed,
-                k=wanted,
-                validation_share=validation_share,
-                batch_size=batch_size,
-                patience=patience,
-                save_h5=save_h5,
-                from_model=from_model,
-                workers=settings.workers,
-                fresh=fresh,
-                starter=not from_scratch,
-            ),
-            progress(),
-            limits,
-        )
-        report(result, models, waits=_activate(settings, result.pair), as_json=json_)
-
-
-def _clusters(k: str) -> int | None:
-    if k == "auto":
-        return None
-    if not k.isdecimal() or int(k) < 1:
-        raise typer.BadParameter(
-            f"{k!r} is neither auto nor a whole number from 1", param_hint="--k"
-        )
-    return int(k)
-
-
-_AUTOENCODERS, _EFFICIENTNET = ("autoencoder", "autoencoder-plain"), ("efficientnet",)
-_TRIPLET = ("triplet",)
-
-_BELONGS = {
-    "from_model": _AUTOENCODERS,
-    "save_h5": _AUTOENCODERS,
-    "variant": _EFFICIENTNET,
-    "weights": _EFFICIENTNET,
-    "fine_tune": _EFFICIENTNET,
-    "labels": _TRIPLET,
-    "start": _TRIPLET,
-    "mining": _TRIPLET,
-    "margin": _TRIPLET,
-    "folders": _TRIPLET,
-}
-"""The options that only some kinds of encoder have."""
-
-
-def _encoder(kind: str, options: Mapping[str, Any]) -> EncoderConfig:
-    """The kind's configuration. `options`: those of `_BELONGS`, None or False if not given."""
-    from indexer.training.configs import KINDS
-    from shared.errors import TrainingError
-
-    if kind not in KINDS:
-        raise typer.BadParameter(f"{kind!r} is none of {', '.join(KINDS)}", param_hint="--encoder")
-    given = {name: value for name, value in options.items() if not _is_absent(value)}
-    for name in given:
-        if kind not in _BELONGS[name]:
-            raise typer.BadParameter(
-                f"only with --encoder {' or '.join(_BELONGS[name])}, not {kind}",
-                param_hint=f"--{name.replace('_', '-')}",
+            result = run_training(
+                paths, models, replace(config, workers=settings.workers), progress(), limits
             )
-    fields = KINDS[kind].__dataclass_fields__
-    try:
-        return KINDS[kind](**{name: given[name] for name in given if name in fields})
-    except TrainingError as error:
-        raise typer.BadParameter(str(error)) from error
+        waits = make_current_or_next(settings, result.pair)
+        report(result, models, waits=waits, as_json=json_)
 
 
-def _is_absent(value: Any) -> bool:
-    return value is None or value is False or value == ()  # a margin of 0 was given
+_OF_TRAINING = (
+    "epochs", "batch_size", "validation_share", "patience", "save_h5", "from_model", "fresh"
+)  # fmt: skip
+
+
+def _config(
+    kind: str, options: dict[str, Any], folders: list[Path], k: int | None, seed: int
+) -> TrainingConfig:
+    """What the options ask for. Raises `typer.BadParameter` for what does not go together."""
+    from indexer.cli.encoder_options import encoder_config
+    from indexer.training.training import TrainingConfig
+
+    where = {"folders": tuple(folders)} if kind == "triplet" else {}
+    return TrainingConfig(
+        encoder=encoder_config(kind, options | where),
+        seed=seed,
+        k=k,
+        starter="from_scratch" not in options,
+        **{name: options[name] for name in _OF_TRAINING if name in options},
+    )
+
+
+def _cluster(
+    paths: list[bytes], k: int | None, seed: int, models: Models, workers: int, limits: Limits
+) -> ClusteringResult:
+    """Clusters for the encoder that ships."""
+    from indexer.cli.progress import progress
+    from indexer.starter import install
+    from indexer.training.clusters import ClusterConfig, cluster_pictures
+
+    config = ClusterConfig(k=k, seed=seed, workers=workers)
+    return cluster_pictures(paths, install(models), models, config, progress(), limits)
 
 
 def _pictures(folders: list[Path], exclude: list[str], settings: Settings) -> list[bytes]:
@@ -214,28 +189,3 @@ def _pictures(folders: list[Path], exclude: list[str], settings: Settings) -> li
         for hidden, reason in listing.unreadable.items():
             say(f"warning: {os.fsdecode(root + b'/' + hidden)}: {reason}: passed over")
     return sorted(found)
-
-
-def _activate(settings: Settings, pair: Pair) -> bool:
-    """Make the pair current, or the next one where points answer already; whether it waits."""
-    from indexer.database import Database
-    from indexer.journal import Journal
-    from shared.errors import NoModel
-    from shared.models import Models
-
-    models = Models(settings.models)
-    try:
-        answering = models.current()
-    except NoModel:
-        models.set_current(pair)
-        return False
-    points = 0
-    if settings.journal.exists():
-        database = Database(settings.journal)
-        points = Journal(database).count_points(answering.encoder)
-        database.close()
-    if points:
-        models.set_next(pair)
-        return True
-    models.set_current(pair)
-    return False

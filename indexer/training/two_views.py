@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from indexer.training.configs import EfficientNetConfig
 from indexer.training.dataset import ImageBatches
@@ -18,6 +17,7 @@ from indexer.training.recipe import Pictures
 from indexer.training.runtime import keras
 from indexer.training.source import ImagePath
 from indexer.training.training import TrainingConfig
+from indexer.training.views import part
 from shared.errors import TrainingError
 from shared.types import Pixels, Progress
 
@@ -125,17 +125,8 @@ def _freeze(backbone: Any) -> None:
 
 
 def _view(picture: Pixels, random: np.random.Generator) -> NDArray[np.float32]:
-    size = len(picture)
-    area, stretch = random.uniform(_LEAST_AREA, 1), random.uniform(1 / _MOST_STRETCH, _MOST_STRETCH)
-    width, height = np.minimum(1, np.sqrt(area) * np.array([stretch, 1 / stretch]) ** 0.5) * size
-    left, above = random.uniform(0, size - width), random.uniform(0, size - height)
-    part = Image.fromarray(picture).resize(
-        (size, size), Image.Resampling.BILINEAR, box=(left, above, left + width, above + height)
-    )
-    seen = np.asarray(part, np.float32)
-    if random.random() < 0.5:
-        seen = seen[:, ::-1]
-    return _relit(seen, random)
+    seen = part(picture, random, least_area=_LEAST_AREA, most_stretch=_MOST_STRETCH)
+    return _relit(seen.astype(np.float32), random)
 
 
 def _relit(seen: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:

@@ -8,18 +8,15 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 
-from indexer.cli.train import _encoder
 from indexer.training.backbone import build_backbone
-from indexer.training.configs import EfficientNetConfig, PlainConfig
+from indexer.training.configs import EfficientNetConfig
 from indexer.training.efficientnet import EfficientNetRecipe
 from indexer.training.recipe import Pictures
 from indexer.training.runtime import keras, quiet
@@ -338,31 +335,3 @@ def test_the_edge_is_the_variants_own_unless_it_is_given() -> None:
 def test_an_option_out_of_range_is_one_clear_line(options: dict[str, Any], said: str) -> None:
     with pytest.raises(TrainingError, match=said):
         EfficientNetConfig(**options)
-
-
-def test_options_of_the_command_become_its_configuration() -> None:
-    nothing = {"variant": None, "weights": None, "fine_tune": False, "from_model": None}
-    assert _encoder("efficientnet", nothing) == EfficientNetConfig()
-    assert _encoder("autoencoder-plain", nothing) == PlainConfig()
-    given = nothing | {"variant": "B3", "weights": Path("w.h5"), "fine_tune": True}
-    wanted = replace(EfficientNetConfig("B3", Path("w.h5")), fine_tune=True)
-    assert _encoder("efficientnet", given) == wanted
-
-
-@pytest.mark.parametrize(
-    ("kind", "options", "said"),
-    [
-        ("autoencoder", {"variant": "B1"}, "only with --encoder efficientnet, not autoencoder"),
-        ("autoencoder-plain", {"weights": Path("w")}, "only with --encoder efficientnet"),
-        ("autoencoder", {"fine_tune": True}, "only with --encoder efficientnet"),
-        ("efficientnet", {"from_model": Path("m")}, "only with --encoder autoencoder or"),
-        ("efficientnet", {"save_h5": True}, "only with --encoder autoencoder or"),
-        ("efficientnet", {"variant": "B8"}, "variant is 'B8': it must be one of"),
-        ("vgg", {}, "'vgg' is none of autoencoder, "),
-    ],
-)
-def test_an_option_of_another_kind_is_wrong_usage(
-    kind: str, options: dict[str, Any], said: str
-) -> None:
-    with pytest.raises(typer.BadParameter, match=said):
-        _encoder(kind, options)

@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import typer
 from PIL import Image
 
-from indexer.cli.train import _encoder
-from indexer.training.configs import PlainConfig, TripletConfig, as_json
+from indexer.training.configs import PlainConfig, TripletConfig
 from indexer.training.dataset import split
 from indexer.training.metric import Labelled, learn_projection
 from indexer.training.plain import build_plain
@@ -253,16 +251,3 @@ def test_a_loss_that_is_no_number_is_one_clear_line() -> None:
 def test_what_cannot_be_is_one_clear_line(make: Callable[[], Any], message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         make()
-
-
-def test_the_command_line_makes_the_configuration() -> None:
-    given = {"labels": Path("x.csv"), "start": "efficientnet", "margin": 0.2, "mining": None}
-    found = _encoder("triplet", {**given, "folders": (Path("a"),)})
-    assert found == TripletConfig(
-        labels=Path("x.csv"), start="efficientnet", margin=0.2, folders=(Path("a"),)
-    )
-    assert "folders" not in as_json(found)
-    with pytest.raises(typer.BadParameter, match="only with --encoder triplet, not autoencoder"):
-        _encoder("autoencoder", {"mining": "batch-hard"})
-    with pytest.raises(typer.BadParameter, match="margin is 0"):
-        _encoder("triplet", {"margin": 0.0})
