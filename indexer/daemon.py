@@ -43,6 +43,7 @@ class Daemon:
         self._blind: set[str] = set()
         self._failures = 0
         self._trouble: tuple[str, float] | None = None
+        self._relabelling: str | None = None
         self._said: tuple[str, int, int] = ("", 0, 0)
         self._said_at = 0.0
         self._untidy = 0
@@ -77,6 +78,7 @@ class Daemon:
             if self._indexing.targets.are_stale:
                 _log.info("the models changed: opening them anew")
                 self._indexing.open_targets()
+            self._relabel()
             self._list_due(roots)
             self._indexing.settle()
             worked = self._work()
@@ -174,6 +176,27 @@ class Daemon:
             if result.deleted or result.suspended:
                 _log.info("%s: %d deleted, %d suspended", key, result.deleted, result.suspended)
 
+    def _relabel(self) -> None:
+        """Move to the next generation of clusters, if one waits. What arrives waits as well."""
+        total, done = self._indexing.targets.to_relabel, 0
+        if not total:
+            return
+
+        def report(points: int) -> None:
+            nonlocal done
+            done += points
+            beat(self._indexing.settings.run)
+            self._relabelling = f"relabelling {done} of {total}"
+            self._say(points)
+
+        try:
+            pair = self._indexing.relabel(self._stop, report)
+        finally:
+            self._relabelling = None
+        self._untidy += total
+        if pair is not None:
+            _log.info("clusters %s of encoder %s now answer", pair.generation, pair.encoder)
+
     def _work(self) -> int:
         if not self._indexing.journal.has_owed():
             return 0
@@ -215,6 +238,8 @@ class Daemon:
                 self._said, self._said_at = (state, tally.encoded, tally.reused), now
 
     def _state(self) -> str:
+        if self._relabelling:
+            return self._relabelling
         if self._trouble:
             return self._trouble[0]
         backlog, counts = self._indexing.backlog, self._indexing.journal.counts()

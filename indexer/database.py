@@ -13,13 +13,22 @@ from typing import Any
 
 from shared.errors import DiskFull, JournalError
 
-FORMAT_VERSION = 2
-"""1 did not know the `generation` of a root."""
+FORMAT_VERSION = 3
+"""1 did not know the `generation` of a root, 2 did not count arrivals."""
 
 _SHARED_MEMORY_BYTES = 2**16
 """More than SQLite asks for at a time when it enlarges the memory that it shares."""
 
-_SCHEMA = """
+_ARRIVALS = """
+CREATE TABLE IF NOT EXISTS arrivals (        -- pictures that came under a generation of clusters
+  collection TEXT NOT NULL, generation TEXT NOT NULL,
+  images INTEGER NOT NULL,
+  distance REAL NOT NULL,                    -- sum over them, from the nearest centroid
+  PRIMARY KEY (collection, generation)
+) WITHOUT ROWID;
+"""
+
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS roots (
   id TEXT PRIMARY KEY,
   folder BLOB NOT NULL,
@@ -49,6 +58,7 @@ CREATE INDEX IF NOT EXISTS points_content ON points (collection, sha256);
 CREATE TABLE IF NOT EXISTS daemon (
   one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER, state TEXT, encoded INTEGER, reused INTEGER
 );
+{_ARRIVALS}
 """
 
 
@@ -101,7 +111,9 @@ class Database:
         elif version < FORMAT_VERSION:
             with self.transaction():
                 if self._version() == version:  # nobody else did it meanwhile
-                    self._db.execute("ALTER TABLE roots ADD COLUMN generation INTEGER")
+                    if version < 2:
+                        self._db.execute("ALTER TABLE roots ADD COLUMN generation INTEGER")
+                    self._db.execute(_ARRIVALS)
                     self._db.execute(f"PRAGMA user_version={FORMAT_VERSION}")
 
     def _version(self) -> int:

@@ -102,6 +102,23 @@ class Indexing:
         self._pipeline.run(pages, self.folders(), report, stop)
         return self.tally.finished - before
 
+    def relabel(self, stop: Callable[[], bool], report: Callable[[int], None]) -> Pair | None:
+        """Move to the next generation of clusters if one waits; the pair that became current.
+
+        `report` is told how many more of `targets.to_relabel` points were looked at. Raises
+        `StoreError`, `DiskFull`; begun again, it goes on.
+        """
+
+        def pulse(points: int) -> bool:
+            report(points)
+            self.check_space()
+            return stop()
+
+        try:
+            return self.targets.relabel(pulse) if self.targets.to_relabel else None
+        finally:
+            self._pipeline.retarget(self.targets.all)
+
     @property
     def backlog(self) -> int:
         """Files that are owed or not at rest."""

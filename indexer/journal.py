@@ -11,6 +11,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.database import Database
 from shared.reading import Signature
 
@@ -42,6 +45,23 @@ class Indexed:
     path: bytes
     sha256: str
     cluster: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrived:
+    """Pictures that are new to a collection: float32 (n,), how far each lies from the nearest
+    centroid of the generation that gave it its label."""
+
+    generation: str
+    distances: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Of how many pictures the mean distance from the nearest centroid is."""
+
+    images: int
+    mean_distance: float
 
 
 class Journal:
@@ -144,9 +164,17 @@ class Journal:
             )
 
     def done(
-        self, collection: str, done: Iterable[tuple[Indexed, Signature]], *, settled: bool = True
+        self,
+        collection: str,
+        done: Iterable[tuple[Indexed, Signature]],
+        *,
+        settled: bool = True,
+        arrived: Arrived | None = None,
     ) -> None:
-        """Mark points as acknowledged by the store, and (if `settled`) their files as indexed."""
+        """Mark points as acknowledged by the store, and (if `settled`) their files as indexed.
+
+        `arrived`: those of them that are new to the collection, added to what came before.
+        """
         rows = list(done)
         with self._database.transaction():
             self._database.execute_many(
@@ -160,6 +188,34 @@ class Journal:
                     "ctime_ns, inode, device) VALUES (?, ?, 'indexed', ?, ?, ?, ?, ?, ?)",
                     [(p.root, p.path, p.sha256, *_signature(sign)) for p, sign in rows],
                 )
+
+            if arrived is not None and len(arrived.distances):
+                came, total = len(arrived.distances), float(arrived.distances.sum(dtype=np.float64))
+                self._database.execute(
+                    "INSERT INTO arrivals VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                    "images = images + excluded.images, distance = distance + excluded.distance",
+                    (collection, arrived.generation, came, total),
+                )
+
+    def begin_generation(self, collection: str, generation: str, fitted: Spread | None) -> None:
+        """A clustering of stored vectors is about to answer: those it was fitted on count as having
+        arrived under it. Arrivals of other generations are forgotten."""
+        with self._database.transaction():
+            self._database.execute("DELETE FROM arrivals WHERE collection = ?", (collection,))
+            if fitted is not None:
+                self._database.execute(
+                    "INSERT INTO arrivals VALUES (?, ?, ?, ?)",
+                    (collection, generation, fitted.images, fitted.images * fitted.mean_distance),
+                )
+
+    def arrivals(self, collection: str, generation: str) -> Spread | None:
+        """Every picture that arrived under a generation, among them those it was fitted on; None if
+        none did."""
+        rows = self._database.all(
+            "SELECT images, distance FROM arrivals WHERE collection = ? AND generation = ?",
+            (collection, generation),
+        )
+        return Spread(rows[0][0], rows[0][1] / rows[0][0]) if rows and rows[0][0] else None
 
     def remove(self, paths: Iterable[tuple[str, bytes]]) -> None:
         """Drop files and their points; the store must have deleted the points by now."""
@@ -237,7 +293,9 @@ class Journal:
 
     def drop_collection(self, collection: str) -> None:
         """Forget the acknowledged points of a collection that no longer exists."""
-        self._database.write("DELETE FROM points WHERE collection = ?", [(collection,)])
+        with self._database.transaction():
+            for table in ("points", "arrivals"):
+                self._database.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
 
     def collections(self) -> list[str]:
         """Collections with acknowledged points."""

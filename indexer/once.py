@@ -36,6 +36,9 @@ def scan_once(
     """
     result = Scanned()
     deadline = None
+    if points := indexing.targets.to_relabel:
+        with progress.stage("relabelling", points) as stage:
+            result.activated = indexing.relabel(stop, stage.advance)
     while not stop():
         looks = _look(indexing, roots, result)
         _work(indexing, progress, stop)
@@ -49,7 +52,7 @@ def scan_once(
     result.unfinished = indexing.backlog
     result.stopped = stop()
     if not result.stopped:
-        result.activated = indexing.activate_next()
+        result.activated = indexing.activate_next() or result.activated
         indexing.tidy()
     return result
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from indexer.decoding.messages import Job, Outcome
 from indexer.decoding.pool import DecodingPool
-from indexer.journal import File, Indexed, Journal
+from indexer.journal import Arrived, File, Indexed, Journal
 from shared.clustering import Clustering
 from shared.points import point_id
 from shared.reading import Signature
@@ -104,6 +104,10 @@ class Pipeline:
         self._refused: list[tuple[File, Signature, str]] = []
         self._report: Callable[[int], None] = _tell_nobody
         self.tally = Tally()
+
+    def retarget(self, targets: Sequence[Target]) -> None:
+        """Go on with other clusterings of the same encoders. Not while `run` is at work."""
+        self._targets = tuple(targets)
 
     def run(
         self,
@@ -240,8 +244,11 @@ class Pipeline:
             return
         rows: Embeddings = np.stack([vectors.by_content[read.sha256] for read in ready])
         rows = rows.reshape(len(ready), EMBEDDING_SIZE)
-        numbers = target.clustering.predict(rows)
-        labels = [target.clustering.label(int(number)) for number in numbers]
+        distances = target.clustering.distances(rows)
+        labels = [target.clustering.label(int(number)) for number in distances.argmin(axis=1)]
+        # What was in the store before, under another name, did not arrive.
+        came = [row for row, read in enumerate(ready) if read.sha256 not in vectors.sources]
+        arrived = Arrived(target.clustering.generation, distances.min(axis=1)[came])
         records = [
             _record(read, label, target.collection, vectors.sources.get(read.sha256))
             for read, label in zip(ready, labels, strict=True)
@@ -251,7 +258,7 @@ class Pipeline:
             (Indexed(read.file.root, read.file.path, read.sha256, label), read.signature)
             for read, label in zip(ready, labels, strict=True)
         ]
-        self._journal.done(target.collection, done, settled=last)
+        self._journal.done(target.collection, done, settled=last, arrived=arrived)
         if last:
             self.tally.indexed += len(ready)
 

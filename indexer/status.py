@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.database import Database
+from indexer.drift import judge
 from indexer.heartbeat import health
 from indexer.journal import Journal
 from indexer.lock import holder
@@ -33,6 +34,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         collection = encoder["id"] if encoder else ""
         said = journal.said()
         backlog = counts["owed"] + counts["unsettled"]
+        clusters = _in_order(journal.cluster_sizes(collection))
         return {
             "home": str(settings.home),
             "state": _state(settings, at_work, said),
@@ -41,7 +43,8 @@ def gather(settings: Settings) -> dict[str, Any]:
             "backlog": backlog,
             "encoder": encoder,
             "next": _next(models, journal),
-            "clusters": _in_order(journal.cluster_sizes(collection)),
+            "clusters": clusters,
+            "clustering": _clustering(models, journal, clusters) if encoder else None,
             "roots": _roots(roots, journal),
             "refused": [
                 {"root": file.root, "path": shown_path(file.path), "reason": file.reason}
@@ -88,6 +91,17 @@ def _encoder(models: Models) -> dict[str, Any] | None:
         "chosen_by": about.get("chosen_by"),
         "path": str(bundle.path),
     }
+
+
+def _clustering(models: Models, journal: Journal, sizes: dict[str, int]) -> dict[str, Any]:
+    """How well the clusters fit what is stored, see `indexer.drift`."""
+    pair = models.current()
+    prefix = pair.generation + "/"
+    return judge(
+        models.about_clustering(pair),
+        {label: size for label, size in sizes.items() if label.startswith(prefix)},
+        journal.arrivals(pair.encoder, pair.generation),
+    )
 
 
 def _next(models: Models, journal: Journal) -> dict[str, Any] | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from indexer.drift import fitted_on
+from indexer.generations import remove_old_generations
 from indexer.journal import Journal
 from indexer.pipeline import Target
-from indexer.relabel import add_labels, has_foreign_labels, keep_only
+from indexer.relabel import Pulse, add_labels, has_foreign_labels, keep_only
 from shared.encoder import LiteRTEncoder
 from shared.models import ENCODER_FILE, Models, Pair
 from shared.points import point_id
@@ -29,10 +31,9 @@ class Targets:
         for target in self.all:
             self._verify(target)
             journal.owe_lacking(target.collection)
-        if following is not None and following.encoder == current.encoder:
-            self._relabel(following)
-        elif has_foreign_labels(self.current.store, self.current.clustering):
-            keep_only(self.current.store, journal, self.current.collection, self.current.clustering)
+        self._has_foreign_labels = has_foreign_labels(
+            self.current.store, journal, self.current.collection, self.current.clustering
+        )
 
     @property
     def current(self) -> Target:
@@ -43,6 +44,46 @@ class Targets:
     def are_stale(self) -> bool:
         """Whether another process trained meanwhile: open the targets anew."""
         return (self._models.current(), self._models.next()) != self._pairs
+
+    @property
+    def to_relabel(self) -> int:
+        """How many points `relabel` has to look at; 0 when all labels are as they should be."""
+        passes = (self._next_generation is not None) * 2 or self._has_foreign_labels
+        return passes * self.current.store.count() or int(passes > 0)
+
+    def relabel(self, pulse: Pulse) -> Pair | None:
+        """Move to another generation of the same encoder's clusters, without a moment in which a
+        search finds less: every point gets its new label beside the old one, then the new pair
+        answers, then the old labels go. The pair that became current, or None.
+
+        Nothing may be indexed between its beginning and its end. It may be stopped by `pulse`, or
+        killed, at any moment: whoever opens the targets next goes on.
+        """
+        following = self._next_generation
+        store, collection = self.current.store, self.current.collection
+        if following is not None:
+            clustering = self._models.clustering(following)
+            if not add_labels(store, clustering, pulse):
+                return None
+            store.flush()
+            about = self._models.about_clustering(following)
+            self._journal.begin_generation(collection, following.generation, fitted_on(about))
+            self._models.set_current(following)
+            self._pairs = (following, None)
+            self.all[0] = Target(self.current.encoder, clustering, store)
+            self._has_foreign_labels = True
+        if self._has_foreign_labels and keep_only(
+            store, self._journal, collection, self.current.clustering, pulse
+        ):
+            self._has_foreign_labels = False
+            remove_old_generations(self._models, self._pairs[0])
+        return following
+
+    @property
+    def _next_generation(self) -> Pair | None:
+        """The next pair if it is a clustering of the current encoder's vectors."""
+        current, following = self._pairs
+        return following if following and following.encoder == current.encoder else None
 
     def activate_next(self) -> Pair | None:
         """Make the next model current if its collection is whole, and drop the old collection.
@@ -96,13 +137,3 @@ class Targets:
         }
         self._journal.lose(target.collection, [journaled[key] for key in journaled.keys() - stored])
         target.store.delete(sorted(stored - journaled.keys()))
-
-    def _relabel(self, following: Pair) -> None:
-        """Move to another generation of the same encoder's clusters; no search mixes the two."""
-        store, clustering = self.current.store, self._models.clustering(following)
-        add_labels(store, clustering)
-        store.flush()
-        self._models.set_current(following)
-        keep_only(store, self._journal, following.encoder, clustering)
-        self._pairs = (following, None)
-        self.all[0] = Target(self.current.encoder, clustering, store)

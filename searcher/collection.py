@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from searcher.folder_queries import FolderQueries
 from searcher.pictures import located
+from shared.labels import read_labels
 from shared.points import point_id
 from shared.store.protocol import VectorStore
 from shared.types import Raw
@@ -85,19 +87,20 @@ class Labels:
     counts: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, paths: Sequence[Raw], own: NDArray[np.int64], collection: Collection) -> Labels:
-        """The first folder levels of queries (paths relative to their folder) and of points."""
-        number = {
-            label: code
-            for code, label in enumerate(sorted({label for label in collection.labels if label}))
-        }
-        points = _codes(collection.labels, number)
-        queries = _codes([first_level(path) for path in paths], number)
-        sizes = np.bincount(points[points >= 0], minlength=max(1, len(number)))
+    def of(
+        cls,
+        queries: Sequence[bytes | None],
+        points: Sequence[bytes | None],
+        own: NDArray[np.int64],
+    ) -> Labels:
+        """From each query's and each point's label; `own` as `Collection.own_rows` gives it."""
+        number = {label: code for code, label in enumerate(sorted(filter(None, set(points))))}
+        known, asked = _codes(points, number), _codes(queries, number)
+        sizes = np.bincount(known[known >= 0], minlength=max(1, len(number)))
         # The query's own point is no answer; it need not have the query's label, whose folder may
         # lie deeper than the root.
-        itself = (own >= 0) & (points[own] == queries)
-        return cls(points, queries, (queries >= 0) & (sizes[queries] - itself > 0))
+        itself = (own >= 0) & (known[own] == asked)
+        return cls(known, asked, (asked >= 0) & (sizes[asked] - itself > 0))
 
     def relevant(self, query: int, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.bool_]:
         """bool (n,): which of these points have the query's label."""
@@ -108,3 +111,32 @@ class Labels:
 def _codes(labels: Sequence[bytes | None], number: Mapping[bytes, int]) -> NDArray[np.int64]:
     codes = [NO_LABEL if label is None else number.get(label, NO_LABEL) for label in labels]
     return np.array(codes, np.int64)
+
+
+def labels_of(
+    asked: FolderQueries,
+    own: NDArray[np.int64],
+    collection: Collection,
+    table: Path | None,
+    roots: Mapping[str, Path],
+) -> tuple[Labels, Sequence[str]]:
+    """Labels from the first folder levels, or from a CSV that may name files relative to the
+    folder of the queries or to a root; and what a person should know of that CSV.
+
+    Raises `LabelsError`.
+    """
+    if table is None:
+        return Labels.of([first_level(path) for path in asked.paths], collection.labels, own), ()
+    queries = [os.fsencode(os.path.abspath(asked.file(row))) for row in range(len(asked.paths))]
+    points = [
+        None if file is None else os.fsencode(os.path.abspath(file)) for file in collection.files
+    ]
+    paths = sorted({*queries, *filter(None, points)})
+    found = read_labels(paths, [asked.folder, *roots.values()], table)
+    by_path = {path: os.fsencode(label) for path, label in found.by_path.items()}
+    labels = Labels.of(
+        [by_path.get(path) for path in queries],
+        [by_path.get(path) if path else None for path in points],
+        own,
+    )
+    return labels, found.remarks

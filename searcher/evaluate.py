@@ -13,45 +13,51 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from searcher.collection import Collection, Labels
+from searcher.asking import Request
+from searcher.collection import Collection, Labels, labels_of
 from searcher.evaluation import DEPTH, Evaluation, Probing
 from searcher.floor_quality import measure_floors
 from searcher.folder_queries import FolderQueries, encode_files, list_files, sampled
 from searcher.opening import Home
 from searcher.probing import (
     BatchSearch,
-    Probes,
     Timing,
     clusters_searched,
     quality,
     time_queries,
+    ways,
 )
 from searcher.search import Searcher
+from shared.calibration import WANTED_RECALL
 from shared.errors import QueryError, StoreMissing
 from shared.evaluation import mean_coverage, mean_recall_at_k
 from shared.store.opening import open_store
 from shared.types import Raw, shown_path
 
-MEASURED: tuple[Probes, ...] = (1, "all")
-"""The ways to search that are compared, the exact one last."""
-
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to measure: k results, of all files or a random sample, with or without the floors."""
+    """What to measure: k results, of all files or a random sample, with or without the floors.
+
+    `labels`: a CSV of labels; None means the first folder level. `recall`: what *auto* wants, in
+    (0, 1].
+    """
 
     k: int = 10
     sample: int | None = None
     seed: int = 0
     floors: bool = True
+    labels: Path | None = None
+    recall: float = WANTED_RECALL
 
 
 def evaluate(home: Home, folder: Path, wanted: Wanted, say: Callable[[str], None]) -> Evaluation:
     """Ask with the files of `folder`; `say` gets a line for whatever could not be measured.
 
     The store is opened as its owner, or as a client of the owner, so that nobody waits for it.
-    Raises `RootError` (no such folder), `QueryError` (no file that can be asked with), `ModelError`
-    and `StoreError` (`StoreMissing` when nothing is indexed).
+    Raises `RootError` (no such folder), `QueryError` (no file that can be asked with, or the
+    clusters changed meanwhile), `LabelsError`, `ModelError` and `StoreError` (`StoreMissing` when
+    nothing is indexed).
     """
     paths, unlisted = list_files(folder, home.settings.home)
     if not paths:
@@ -64,13 +70,18 @@ def evaluate(home: Home, folder: Path, wanted: Wanted, say: Callable[[str], None
             raise StoreMissing("nothing is indexed yet: run `indexer scan DIR` first")
         asked = _encoded(home, folder, chosen)
         own = collection.own_rows(folder, asked.paths, home.roots)
-        labels = Labels.of(asked.paths, own, collection)
+        labels, remarks = labels_of(asked, own, collection, wanted.labels, home.roots)
+        for remark in remarks:
+            say(remark)
         search = BatchSearch(store, collection, asked.vectors, own, max(wanted.k, DEPTH))
-        searcher = Searcher(home.encoder, home.clustering, store, home.limits)
-        timing, probings = _probings(search, searcher, asked, labels, wanted.k)
+        searcher = Searcher(home.encoder, home.clustering, store, home.limits, home.calibration)
+        timing, probings = _probings(search, searcher, asked, labels, wanted)
+        if not home.is_current:
+            raise QueryError("the clusters changed while they were measured: try again")
     floors = None
     if not labels.counts.any():
-        say("no labels: no query has its first folder level in common with another indexed image")
+        what = "first folder level" if wanted.labels is None else "label"
+        say(f"no labels: no query has its {what} in common with another indexed image")
     elif wanted.floors:
         floors = measure_floors(asked, collection, own, labels, home.limits, wanted.k, say)
     return Evaluation(
@@ -98,22 +109,28 @@ def _encoded(home: Home, folder: Path, paths: Sequence[Raw]) -> FolderQueries:
 
 
 def _probings(
-    search: BatchSearch, searcher: Searcher, asked: FolderQueries, labels: Labels, k: int
+    search: BatchSearch, searcher: Searcher, asked: FolderQueries, labels: Labels, wanted: Wanted
 ) -> tuple[Timing, tuple[Probing, ...]]:
-    """Every way of `MEASURED`, recall being that of the exact top k; timed when all is warm."""
+    """Every way to search, the exact one last; timed when all is warm."""
     total = len(search.collection)
     sizes: dict[str | None, int] = {None: total}
     sizes.update(search.store.cluster_sizes())
-    looked = [clusters_searched(searcher.clustering, asked.vectors, probes) for probes in MEASURED]
-    answers = [search.answers(clusters) for clusters in looked]
-    timing = time_queries(searcher, asked, k)
+    measured = ways(searcher.clustering.n_clusters, calibrated=searcher.calibration is not None)
+    looked = {
+        way: clusters_searched(searcher, asked.vectors, way, wanted.recall) for way in measured
+    }
+    answers = search.answers(looked)
+    requests = [Request(wanted.k, way, wanted.recall) for way in measured]
+    timing = time_queries(searcher, asked, requests)
     return timing, tuple(
         Probing(
-            probes=probes,
-            recall=mean_recall_at_k(found, answers[-1], k),
-            coverage=mean_coverage([sum(sizes.get(one, 0) for one in row) for row in rows], total),
-            latency=timing.searches[probes],
-            quality=quality(labels, found, k),
+            probes=way,
+            recall=mean_recall_at_k(answers[way], answers["all"], wanted.k),
+            coverage=mean_coverage(
+                [sum(sizes.get(one, 0) for one in row) for row in looked[way]], total
+            ),
+            latency=timing.searches[way],
+            quality=quality(labels, answers[way], wanted.k),
         )
-        for probes, rows, found in zip(MEASURED, looked, answers, strict=True)
+        for way in measured
     )

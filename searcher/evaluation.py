@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from searcher.asking import Probes
 from searcher.folder_queries import Refused
 from searcher.render import share
 from shared.report import escape
@@ -38,13 +39,13 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Probing:
-    """A way to search: the nearest `probes` clusters, or *all* for the whole collection.
+    """A way to search: the nearest `probes` clusters, as many as the calibration says, or *all*.
 
     `recall`: recall@k against *all*. `coverage`: share of the collection looked at. `latency`: of
     the search alone. `quality` is None without labels.
     """
 
-    probes: int | Literal["all"]
+    probes: Probes
     recall: float
     coverage: float
     latency: Latency
@@ -182,6 +183,8 @@ def _queries(number: int) -> str:
 def _where(probing: Probing) -> str:
     if probing.probes == "all":
         return "whole collection"
+    if probing.probes == "auto":
+        return "as many clusters as need be"
     return "own cluster" if probing.probes == 1 else f"{probing.probes} nearest clusters"
 
 

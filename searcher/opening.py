@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from searcher.search import Searcher
+from shared.calibration import Calibration
 from shared.clustering import Clustering
-from shared.models import ENCODER_FILE, Bundle, Models
+from shared.models import ENCODER_FILE, Bundle, Models, Pair
 from shared.reading import Limits
 from shared.roots import read_roots
 from shared.settings import Settings
@@ -60,14 +61,22 @@ class Home:
     """
 
     settings: Settings
+    pair: Pair
     encoder: EncoderOnDemand
     clustering: Clustering
+    calibration: Calibration | None
     roots: Mapping[str, Path]
 
     @property
     def limits(self) -> Limits:
         """Which pictures are refused."""
         return Limits(self.settings.max_pixels, self.settings.max_file_bytes)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this pair still answers. Once it does not, its labels are taken off the points:
+        what was asked meanwhile must be asked again."""
+        return Models(self.settings.models).current() == self.pair
 
     @contextlib.contextmanager
     def searching(self) -> Iterator[Searcher]:
@@ -79,7 +88,7 @@ class Home:
         with contextlib.closing(
             open_store(self.settings, self.encoder.id, role="visitor")
         ) as store:
-            yield Searcher(self.encoder, self.clustering, store, self.limits)
+            yield Searcher(self.encoder, self.clustering, store, self.limits, self.calibration)
 
 
 def open_home(settings: Settings) -> Home:
@@ -92,7 +101,9 @@ def open_home(settings: Settings) -> Home:
     pair = models.current()
     return Home(
         settings=settings,
+        pair=pair,
         encoder=EncoderOnDemand(models.bundle(pair.encoder)),
         clustering=models.clustering(pair),
+        calibration=models.calibration(pair),
         roots=read_roots(settings.home),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -33,11 +34,18 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One query as it was given (valid Unicode), its answer, and its picture if that is drawn."""
+    """One query as it was given (valid Unicode), its answer, and its picture if that is drawn.
+
+    By result id, for results that are explained: `heats` is the picture with its heat map over it,
+    `explained` a line of text, `told` the same and more as JSON values.
+    """
 
     shown: str
     answer: Answer
     picture: Picture | None = None
+    heats: Mapping[str, Image.Image] = field(default_factory=dict)
+    explained: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def located(roots: Mapping[str, Path], record: ImageRecord) -> str | None:

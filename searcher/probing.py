@@ -2,44 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from searcher.answer import Took
+from searcher.asking import Probes, Request
 from searcher.collection import Collection, Labels
 from searcher.evaluation import DEPTH, Latency, Quality
 from searcher.folder_queries import FolderQueries
 from searcher.search import Searcher, embed, merge
-from shared.clustering import Clustering
+from shared.calibration import WANTED_RECALL
 from shared.errors import ImageRefused, QueryError
 from shared.evaluation import mean_average_precision_at, mean_precision_at_k
 from shared.reading import read_file
 from shared.store.protocol import Probe, VectorStore
-from shared.types import Embeddings
+from shared.types import Embeddings, ScoredImage
 
 MOST_TIMED = 100
 """Queries asked one at a time for the latency; the answers to all come from batches."""
-QUERIES_PER_CALL = 32
+QUERIES_PER_CALL = 8
 """Queries in one call of the store: its owner answers nobody else meanwhile."""
 
-Probes = int | Literal["all"]
+Looked = tuple[str | None, ...]
+"""Labels of the clusters that one query looks into; ``(None,)`` is the whole collection."""
+
 Rows = list[int]
 """Rows of a `Collection`, best first: the answer to one query."""
 
 
+def ways(n_clusters: int, *, calibrated: bool) -> tuple[Probes, ...]:
+    """The probes that are compared: 1, 2, 4 and so on, *auto* where it can be asked for, *all*."""
+    doubled = [2**power for power in range(n_clusters.bit_length()) if 2**power < n_clusters]
+    return (*(doubled or [1]), *(["auto"] if calibrated else []), "all")
+
+
 def clusters_searched(
-    clustering: Clustering, vectors: Embeddings, probes: Probes
-) -> list[tuple[str | None, ...]]:
+    searcher: Searcher, vectors: Embeddings, probes: Probes, wanted_recall: float = WANTED_RECALL
+) -> list[Looked]:
     """The labels that each query looks into, its own cluster first; ``(None,)`` for everything."""
     if probes == "all":
         return [(None,)] * len(vectors)
-    nearest = clustering.nearest(vectors, probes)
-    return [tuple(clustering.label(int(number)) for number in row) for row in nearest]
+    request = Request(probes=probes, wanted_recall=wanted_recall)
+    chosen = [searcher.clusters(row[None], request)[0].tolist() for row in vectors]
+    return [tuple(map(searcher.clustering.label, numbers)) for numbers in chosen]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,27 +64,35 @@ class BatchSearch:
     own: NDArray[np.int64]
     depth: int
 
-    def answers(self, clusters: Sequence[tuple[str | None, ...]]) -> list[Rows]:
-        """The rows that each query finds in its clusters. Raises `StoreError`."""
-        return [
-            rows
-            for start in range(0, len(self.vectors), QUERIES_PER_CALL)
-            for rows in self._call(slice(start, start + QUERIES_PER_CALL), clusters)
-        ]
+    def answers(self, looked: Mapping[Probes, Sequence[Looked]]) -> dict[Probes, list[Rows]]:
+        """For each way to search, the rows that each query finds in its clusters.
 
-    def _call(self, part: slice, clusters: Sequence[tuple[str | None, ...]]) -> Iterator[Rows]:
-        """One batch; a point more than wanted is asked for, because the own one is taken out."""
-        number = self.depth + 1
-        probes = [
-            [Probe(vector, cluster, number) for cluster in labels]
-            for vector, labels in zip(self.vectors[part], clusters[part], strict=True)
-        ]
-        found = iter(self.store.search([one for row in probes for one in row], with_records=False))
-        for row, own in zip(probes, self.own[part], strict=True):
-            best = merge([next(found) for _ in row], number)
-            # Points that were added since the collection was read have no row and no label.
-            rows = [self.collection.rows.get(image.id, own) for image in best]
-            yield [place for place in rows if place != own][: self.depth]
+        A cluster that several ways look into is searched once. Raises `StoreError`.
+        """
+        found: dict[Probes, list[Rows]] = {way: [] for way in looked}
+        for start in range(0, len(self.vectors), QUERIES_PER_CALL):
+            rows = range(start, min(start + QUERIES_PER_CALL, len(self.vectors)))
+            wanted = list(
+                dict.fromkeys(
+                    (row, one) for row in rows for labels in looked.values() for one in labels[row]
+                )
+            )
+            # A point more than wanted is asked for, because the own one is taken out.
+            probes = [Probe(self.vectors[row], label, self.depth + 1) for row, label in wanted]
+            lists = self.store.search(probes, with_records=False)
+            hits = dict(zip(wanted, lists, strict=True))
+            for way, labels in looked.items():
+                found[way] += [
+                    self._rows(row, [hits[row, one] for one in labels[row]]) for row in rows
+                ]
+        return found
+
+    def _rows(self, query: int, lists: Sequence[Sequence[ScoredImage]]) -> Rows:
+        own = int(self.own[query])
+        # Points that were added since the collection was read have no row and no label.
+        best = merge(lists, self.depth + 1)
+        rows = [self.collection.rows.get(image.id, own) for image in best]
+        return [place for place in rows if place != own][: self.depth]
 
 
 def quality(labels: Labels, answers: Sequence[Rows], k: int) -> Quality | None:
@@ -98,8 +114,9 @@ class Timing:
     searches: Mapping[Probes, Latency]
 
 
-def time_queries(searcher: Searcher, asked: FolderQueries, k: int) -> Timing:
-    """Ask with up to `MOST_TIMED` files, evenly spread, each alone as `searcher query` does.
+def time_queries(searcher: Searcher, asked: FolderQueries, requests: Sequence[Request]) -> Timing:
+    """Ask with up to `MOST_TIMED` files, evenly spread, each alone as `searcher query` does, in
+    each of the ways of `requests`; the first counts as the search's own stage.
 
     Reading the file is not part of *decode*; *search* includes counting and reading the results'
     payloads. One stage after the other, so that none is timed with caches that another filled.
@@ -117,22 +134,16 @@ def time_queries(searcher: Searcher, asked: FolderQueries, k: int) -> Timing:
         vectors.append(vector)
     if not took:
         raise QueryError(f"the files in {asked.folder} have changed meanwhile: try again")
-    own_cluster = _latency([searcher.ask_vector(vector, k).took.search for vector in vectors])
-    everything = _latency([_exact_ms(searcher.store, vector, k) for vector in vectors])
+    searches = {
+        one.probes: _latency([searcher.ask_vector(row, one).took.search for row in vectors])
+        for one in requests
+    }
     stages = {
         "decode": _latency([one.decode for one in took]),
         "encode": _latency([one.encode for one in took]),
-        "search": own_cluster,
+        "search": searches[requests[0].probes],
     }
-    return Timing(len(took), stages, {1: own_cluster, "all": everything})
-
-
-def _exact_ms(store: VectorStore, vector: NDArray[np.float32], k: int) -> float:
-    """What `Searcher.ask_vector` asks of the store, for the whole collection."""
-    started = perf_counter()
-    store.count()
-    store.search([Probe(vector, None, k)])
-    return (perf_counter() - started) * 1000
+    return Timing(len(took), stages, searches)
 
 
 def _latency(milliseconds: Sequence[float]) -> Latency:

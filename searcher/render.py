@@ -5,9 +5,10 @@ Plain text with two ANSI attributes at most: Rich would double the time of a col
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from shared.calibration import NOTHING_SHARE
 from shared.report import escape
 
 if TYPE_CHECKING:
@@ -27,30 +28,70 @@ def share(part: int, whole: int) -> str:
     return f"{percent:.0f} %"
 
 
+def percentile_text(percentile: float) -> str:
+    """``"97"``, ``"99.3"``, ``"99.98"``: rounded down, so that only what beats all is 100."""
+    digits = 0 if percentile < 99 else 1 if percentile < 99.9 else 2
+    step = 10**digits
+    return f"{int(percentile * step) / step:.{digits}f}" if percentile < 100 else "100"
+
+
 def headline(shown: str, answer: Answer) -> str:
     """``query.jpg · cluster g1/3 · searched 512 of 3,068 (17 %)``."""
     return f"{escape(shown)} · {found_in(answer)}"
 
 
 def found_in(answer: Answer) -> str:
-    """``cluster g1/3 · searched 512 of 3,068 (17 %)``."""
-    return (
-        f"cluster {answer.cluster} · searched {answer.searched:,} of {answer.total:,} "
-        f"({share(answer.searched, answer.total)})"
-    )
+    """``cluster g1/3 · searched 512 of 3,068 (17 %) · finds about 93 % of the best``."""
+    more = len(answer.clusters_searched) - 1
+    others = f" and {more} other{'s' if more > 1 else ''}" if more else ""
+    facts = [
+        f"cluster {answer.cluster}{others}",
+        f"searched {answer.searched:,} of {answer.total:,} "
+        f"({share(answer.searched, answer.total)})",
+    ]
+    if answer.recall is not None and answer.searched < answer.total:
+        percent = f"{100 * answer.recall.value:.0f} %"
+        measured = answer.recall.kind == "measured"
+        facts.append(
+            f"found {percent} of the best {answer.number:,}"
+            if measured
+            else f"finds about {percent} of the best"
+        )
+    return " · ".join(facts)
 
 
-def shortfall(answer: Answer) -> str | None:
-    """Why there are fewer results than wanted, or None."""
-    if len(answer.results) >= answer.number:
-        return None
-    where = "this cluster" if len(answer.clusters_searched) == 1 else "these clusters"
-    return f"only {answer.searched:,} in {where}: {len(answer.results)} of {answer.number:,} wanted"
+def remarks(answer: Answer) -> list[str]:
+    """What a person should know about the results: that none is like the query, or why there are
+    fewer than wanted."""
+    notes = []
+    calibration = answer.calibration
+    if answer.stands_out is False and calibration is not None:
+        notes.append(
+            f"nothing here looks like it: the best score is below {calibration.least_alike:.3f}, "
+            f"which {100 - 100 * NOTHING_SHARE:.0f} % of the images reach with another"
+        )
+    if answer.left_out:
+        noun = "result was" if answer.left_out == 1 else "results were"
+        notes.append(f"{answer.left_out:,} more {noun} not alike enough")
+    elif len(answer.results) < answer.number:
+        few = len(answer.clusters_searched) == 1
+        notes.append(
+            f"only {answer.searched:,} in {'this cluster' if few else 'these clusters'}: "
+            f"{len(answer.results)} of {answer.number:,} wanted"
+        )
+    return notes
 
 
-def table(shown: str, answer: Answer, *, color: bool = False) -> str:
+def table(
+    shown: str,
+    answer: Answer,
+    explained: Mapping[str, str] | None = None,
+    *,
+    color: bool = False,
+) -> str:
     """One answer for people: a headline, the root, then a line for every result.
 
+    `explained`: by result id, a line that is printed below the result's.
     The root is named once; when results come from several, each line names its own.
     """
     roots = sorted({image.record.root for image in answer.results if image.record})
@@ -59,32 +100,50 @@ def table(shown: str, answer: Answer, *, color: bool = False) -> str:
         lines.append(_styled(f"in {escape(roots[0])}", _DIM, color))
     if answer.results:
         head, *rows = _aligned(_cells(answer, show_root=len(roots) > 1))
-        lines += [_styled(head, _DIM, color), *rows]
-    if note := shortfall(answer):
-        lines.append(note)
+        lines.append(_styled(head, _DIM, color))
+        for row, image in zip(rows, answer.results, strict=True):
+            lines.append(row)
+            if explained and image.id in explained:
+                lines.append(_styled(f"      {explained[image.id]}", _DIM, color))
+    lines += remarks(answer)
     return "\n".join(lines) + "\n"
 
 
 def _cells(answer: Answer, *, show_root: bool) -> list[list[str]]:
-    head = ["rank", "score", "cluster", *(["root"] if show_root else []), "path"]
-    return [head, *(_row(answer, n, image, show_root) for n, image in enumerate(answer.results, 1))]
+    columns = ["rank", "score", "percentile", "tier", "cluster", "root", "path"]
+    rows = [_row(answer, rank, image) for rank, image in enumerate(answer.results, 1)]
+    shown = [
+        (name != "root" or show_root)
+        and (name != "percentile" or answer.calibration is not None)
+        and (name != "tier" or bool(answer.tiers))
+        for name in columns
+    ]
+    return [
+        [cell for cell, wanted in zip(row, shown, strict=True) if wanted]
+        for row in [columns, *rows]
+    ]
 
 
-def _row(answer: Answer, rank: int, image: ScoredImage, show_root: bool) -> list[str]:
-    record = image.record
-    if record is None:
-        return [f"{rank}", f"{image.score:.3f}", "", *([""] if show_root else []), image.id]
-    root = [escape(record.root)] if show_root else []
-    cluster = answer.cluster_of(record) or ""
-    return [f"{rank}", f"{image.score:.3f}", cluster, *root, escape(record.path)]
+def _row(answer: Answer, rank: int, image: ScoredImage) -> list[str]:
+    record, percentile = image.record, answer.percentile(image)
+    return [
+        f"{rank}",
+        f"{image.score:.3f}",
+        "" if percentile is None else percentile_text(percentile),
+        answer.tiers.get(image.id, ""),
+        (record and answer.cluster_of(record)) or "",
+        escape(record.root) if record else "",
+        escape(record.path) if record else image.id,
+    ]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns two spaces apart; rank and score to the right, the rest to the left."""
+    """Columns two spaces apart; figures to the right, the rest to the left."""
+    figures = rows[0].index("percentile") + 1 if "percentile" in rows[0] else 2
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            cell.rjust(width) if number < 2 else cell.ljust(width)
+            cell.rjust(width) if number < figures else cell.ljust(width)
             for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

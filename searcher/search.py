@@ -9,13 +9,16 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from searcher.answer import Answer, Took
+from searcher.answer import Answer, Recall, Took
+from searcher.asking import Request
+from shared.calibration import Calibration, margins, within
 from shared.clustering import Clustering
 from shared.errors import QueryError, StoreMissing, VectorRefused
-from shared.images import pixels
+from shared.evaluation import recall_at_k
+from shared.images import decode
 from shared.reading import Limits
 from shared.store.protocol import Probe, VectorStore, validated
-from shared.types import Encoder, Pixels, ScoredImage
+from shared.types import Decoded, Encoder, Pixels, ScoredImage
 
 
 class Searcher:
@@ -31,59 +34,123 @@ class Searcher:
         clustering: Clustering,
         store: VectorStore,
         limits: Limits | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.encoder, self.clustering, self.store = encoder, clustering, store
-        self.limits = limits or Limits()
+        self.limits, self.calibration = limits or Limits(), calibration
 
-    def ask_image(self, data: bytes, number: int) -> Answer:
-        """The `number` images most like a picture's bytes. Raises `ImageRefused` as well."""
+    def ask_image(self, data: bytes, request: Request) -> Answer:
+        """The images most like a picture's bytes. Raises `ImageRefused` as well."""
         vector, took = embed(self.encoder, data, self.limits)
-        return self.ask_vector(vector, number, took)
+        return self.ask_vector(vector, request, took)
 
-    def ask(self, picture: Pixels, number: int) -> Answer:
-        """The `number` images most like uint8 pixels (size, size, 3) in the encoder's geometry."""
+    def ask(self, picture: Pixels, request: Request) -> Answer:
+        """The images most like uint8 pixels (size, size, 3) in the encoder's geometry."""
         vector, took = _encoded(self.encoder, picture)
-        return self.ask_vector(vector, number, took)
+        return self.ask_vector(vector, request, took)
 
-    def ask_point(self, point: str, number: int) -> Answer:
-        """The `number` images most like an indexed one, itself among them."""
+    def ask_point(self, point: str, request: Request) -> Answer:
+        """The images most like an indexed one, itself among them."""
         started = perf_counter()
         stored = self.store.get([point], with_vectors=True).get(point)
         if stored is None or stored.vector is None:
             raise QueryError("no indexed image has this id")
         took = Took(search=_milliseconds_since(started))
-        return replace(self.ask_vector(stored.vector, number, took), point=stored.record)
+        return replace(self.ask_vector(stored.vector, request, took), point=stored.record)
 
     def ask_vector(
-        self, vector: NDArray[np.float32], number: int, took: Took | None = None
+        self, vector: NDArray[np.float32], request: Request, took: Took | None = None
     ) -> Answer:
-        """The `number` images whose vectors have the largest cosine with float32 (512,).
+        """The images whose vectors have the largest cosine with float32 (512,).
 
         `took`: what has been spent on the vector already; the answer's own time is added.
         """
-        if number < 1:
-            raise QueryError(f"{number} results were asked for: ask for at least 1")
         started, took = perf_counter(), took or Took()
         row = _unit_row(vector)
-        clusters = self._clusters(row)
+        order, recall = self.clusters(row, request)
         total = self.store.count()
         if not total:
             raise StoreMissing("nothing is indexed yet: run `indexer scan DIR` first")
-        found = self.store.search([Probe(row[0], cluster, number) for cluster in clusters])
-        searched = sum(self.store.count(cluster) for cluster in clusters)
+        labels = [self.clustering.label(int(number)) for number in order]
+        wanted = [None] if request.probes == "all" else labels
+        found = merge(self._search(row, wanted, request), request.number)
+        searched = sum(self.store.count(label, request.where) for label in wanted)
+        if request.verify:
+            recall = self._verified(row, found, request)
+        kept = self._kept(found, request)
         return Answer(
-            cluster=clusters[0],
-            clusters_searched=clusters,
+            cluster=labels[0],
+            clusters_searched=tuple(labels),
             searched=searched,
             total=total,
-            number=number,
-            results=merge(found, number),
+            number=request.number,
+            results=kept,
             took=replace(took, search=took.search + _milliseconds_since(started)),
+            recall=recall,
+            left_out=len(found) - len(kept),
+            best_score=found[0].score if found else None,
+            calibration=self.calibration,
+            vector=row[0],
         )
 
-    def _clusters(self, row: NDArray[np.float32]) -> tuple[str, ...]:
-        """The labels to look into, the query's own cluster first."""
-        return (self.clustering.label(int(self.clustering.predict(row)[0])),)
+    def clusters(
+        self, row: NDArray[np.float32], request: Request
+    ) -> tuple[NDArray[np.int64], Recall | None]:
+        """The clusters to look into for float32 (1, 512), int64, the query's own first, and the
+        recall that is expected.
+
+        None is expected with a filter, for the calibration knew of none.
+        """
+        known = None if request.where else self.calibration
+        n_clusters = self.clustering.n_clusters
+        if request.probes == "all":
+            return self.clustering.nearest(row, n_clusters)[0], Recall(1.0, "expected")
+        if request.probes == "auto":
+            if self.calibration is None:
+                raise QueryError(
+                    "clusters without a calibration cannot be searched with probes auto: "
+                    "run `indexer recluster`"
+                )
+            limit = self.calibration.limit(request.wanted_recall)
+            chosen = within(
+                margins(self.clustering, row)[0], float(self.calibration.margins[limit])
+            )
+            return chosen, _expected(known.margin_recall[limit] if known else None)
+        chosen = self.clustering.nearest(row, min(request.probes, n_clusters))[0]
+        return chosen, _expected(known.probe_recall[len(chosen) - 1] if known else None)
+
+    def _search(
+        self, row: NDArray[np.float32], clusters: Sequence[str | None], request: Request
+    ) -> list[list[ScoredImage]]:
+        return self.store.search(
+            [Probe(row[0], cluster, request.number, request.where) for cluster in clusters]
+        )
+
+    def _verified(
+        self, row: NDArray[np.float32], found: Sequence[ScoredImage], request: Request
+    ) -> Recall:
+        """The recall of what was found, against a search of everything."""
+        probe = Probe(row[0], None, request.number, request.where)
+        exact = merge(self.store.search([probe], with_records=False), request.number)
+        value = recall_at_k(
+            [image.id for image in found], [image.id for image in exact], request.number
+        )
+        return Recall(value, "measured")
+
+    def _kept(self, found: Sequence[ScoredImage], request: Request) -> tuple[ScoredImage, ...]:
+        """Those that are alike enough."""
+        least = -1.0 if request.min_score is None else request.min_score
+        if request.min_percentile is not None:
+            if self.calibration is None:
+                raise QueryError(
+                    "clusters without a calibration give no percentiles: run `indexer recluster`"
+                )
+            least = max(least, self.calibration.score_at(request.min_percentile))
+        return tuple(image for image in found if image.score >= least)
+
+
+def _expected(value: np.float32 | None) -> Recall | None:
+    return None if value is None else Recall(float(value), "expected")
 
 
 def embed(
@@ -93,11 +160,19 @@ def embed(
 
     Raises `ImageRefused`.
     """
+    _, vector, took = seen(encoder, data, limits)
+    return vector, took
+
+
+def seen(
+    encoder: Encoder, data: bytes, limits: Limits | None = None
+) -> tuple[Decoded, NDArray[np.float32], Took]:
+    """As `embed`, with what the picture's hashes and size are."""
     started = perf_counter()
-    picture = pixels(data, encoder.spec, limits)
-    decode = _milliseconds_since(started)
-    vector, took = _encoded(encoder, picture)
-    return vector, replace(took, decode=decode)
+    decoded = decode(data, [encoder.spec], limits)
+    spent = _milliseconds_since(started)
+    vector, took = _encoded(encoder, decoded.pixels[0])
+    return decoded, vector, replace(took, decode=spent)
 
 
 def merge(found: Iterable[Sequence[ScoredImage]], number: int) -> tuple[ScoredImage, ...]:

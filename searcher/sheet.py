@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from searcher.drawing import (
+    GAP,
+    GROUND,
+    INK,
+    LINE,
+    MARGIN,
+    QUIET,
+    RULE,
+    SMALL,
+    SMALL_LINE,
+    TITLE,
+    draw_lines,
+    draw_picture,
+    font,
+    shortened,
+    wrapped,
+)
+from searcher.heat_drawing import LEGEND, ramp_strip
 from searcher.pictures import Asked, Picture, result_picture
-from searcher.render import found_in, shortfall
+from searcher.render import found_in, remarks
 from shared.reading import Limits
 from shared.report import escape
+from shared.types import ScoredImage
 
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-
-MARGIN, GAP = 40, 20
 CELL, QUERY_CELL = 200, 300
-LINE = 24
 CAPTION = 2 * LINE + 8
-TITLE = 64
+BESIDE = 6
+STRIP = 12
 COLUMNS = 4
-
-_GROUND, _INK, _QUIET = (255, 255, 255), (28, 28, 30), (110, 110, 116)
-_BOX, _RULE = (240, 240, 243), (216, 216, 220)
 
 
 def draw_sheet(
@@ -31,24 +43,45 @@ def draw_sheet(
 ) -> Image.Image:
     """Every query at the left of its results, four a row, one query below the other. RGB."""
     limits = limits or Limits()
-    heights = [_height(len(one.answer.results)) for one in asked]
+    heights = [_height(one) for one in asked]
     width = 2 * MARGIN + QUERY_CELL + 2 * GAP + COLUMNS * (CELL + GAP) - GAP
     height = MARGIN + sum(heights) + MARGIN * max(1, len(asked))
-    sheet = Image.new("RGB", (width, height), _GROUND)
+    sheet = Image.new("RGB", (width, height), GROUND)
     draw = ImageDraw.Draw(sheet)
     top = MARGIN
     for number, (one, section) in enumerate(zip(asked, heights, strict=True)):
         if number:
             line = top - MARGIN // 2
-            draw.line((MARGIN, line, width - MARGIN, line), fill=_RULE)
+            draw.line((MARGIN, line, width - MARGIN, line), fill=RULE)
         _draw_section(sheet, draw, one, top, roots, limits)
         top += section + MARGIN
     return sheet
 
 
-def _height(results: int) -> int:
-    rows = -(-results // COLUMNS)
-    return TITLE + max(QUERY_CELL + 3 * LINE + GAP, rows * (CELL + CAPTION + GAP) - GAP)
+def _height(one: Asked) -> int:
+    rows = -(-len(one.answer.results) // COLUMNS)
+    left = QUERY_CELL + max(3, len(_facts(one))) * LINE + GAP
+    if one.heats:
+        left += GAP + STRIP + len(_legend()) * SMALL_LINE
+    return TITLE + max(left, rows * (_cell_height(one) + GAP) - GAP)
+
+
+def _cell_height(one: Asked) -> int:
+    """A result's picture, the heat below it and the text, the same for all results of a query."""
+    lines = max((len(_explained(one, result)) for result in one.answer.results), default=0)
+    return CELL + (BESIDE + CELL if one.heats else 0) + CAPTION + lines * SMALL_LINE
+
+
+def _facts(one: Asked) -> list[str]:
+    return [*found_in(one.answer).split(" · "), *remarks(one.answer)]
+
+
+def _explained(one: Asked, result: ScoredImage) -> list[str]:
+    return wrapped(escape(one.explained.get(result.id, "")), SMALL, CELL)
+
+
+def _legend() -> list[str]:
+    return wrapped(LEGEND, SMALL, QUERY_CELL)
 
 
 def _draw_section(
@@ -62,59 +95,32 @@ def _draw_section(
     answer, picture = one.answer, one.picture or Picture(one.shown, None)
     right = sheet.width - MARGIN
     title = f"Images that look like {escape(picture.name)}"
-    draw.text((MARGIN, top), _shortened(title, 28, right - MARGIN), _INK, _font(28))
-    _draw_picture(sheet, draw, picture, (MARGIN, top + TITLE), QUERY_CELL)
-    facts = [*found_in(answer).split(" · "), *filter(None, [shortfall(answer)])]
-    for number, fact in enumerate(facts):
-        at = (MARGIN, top + TITLE + QUERY_CELL + 12 + number * LINE)
-        draw.text(at, _shortened(fact, 16, QUERY_CELL), _QUIET, _font(16))
+    draw.text((MARGIN, top), shortened(title, 28, right - MARGIN), INK, font(28))
+    draw_picture(sheet, draw, picture, (MARGIN, top + TITLE), QUERY_CELL)
+    _draw_facts(sheet, draw, one, top + TITLE + QUERY_CELL + 12)
     left = MARGIN + QUERY_CELL + 2 * GAP
     for place, result in enumerate(answer.results):
         row, column = divmod(place, COLUMNS)
         x = left + column * (CELL + GAP)
-        y = top + TITLE + row * (CELL + CAPTION + GAP)
+        y = top + TITLE + row * (_cell_height(one) + GAP)
         found = result_picture(result, roots, limits)
-        _draw_picture(sheet, draw, found, (x, y), CELL)
+        draw_picture(sheet, draw, found, (x, y), CELL)
+        if one.heats:
+            y += CELL + BESIDE
+            heat = Picture("", one.heats.get(result.id), "no heat map")
+            draw_picture(sheet, draw, heat, (x, y), CELL)
         score = f"{place + 1} · {result.score:.3f}"
-        draw.text((x, y + CELL + 8), score, _INK, _font(18))
-        name = _shortened(escape(found.name), 15, CELL)
-        draw.text((x, y + CELL + 8 + LINE), name, _QUIET, _font(15))
+        draw.text((x, y + CELL + 8), score, INK, font(18))
+        name = shortened(escape(found.name), 15, CELL)
+        draw.text((x, y + CELL + 8 + LINE), name, QUIET, font(15))
+        draw_lines(draw, _explained(one, result), (x, y + CELL + CAPTION))
 
 
-def _draw_picture(
-    sheet: Image.Image,
-    draw: ImageDraw.ImageDraw,
-    picture: Picture,
-    corner: tuple[int, int],
-    edge: int,
-) -> None:
-    x, y = corner
-    draw.rounded_rectangle((x, y, x + edge - 1, y + edge - 1), 6, _BOX)
-    if picture.image is None:
-        note = _shortened(escape(picture.note), 15, edge - GAP)
-        draw.text((x + edge / 2, y + edge / 2), note, _QUIET, _font(15), anchor="mm")
-        return
-    width, height = picture.image.size
-    scale = edge / max(width, height)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = picture.image.resize(size, Image.Resampling.LANCZOS)
-    sheet.paste(small, (x + (edge - size[0]) // 2, y + (edge - size[1]) // 2))
-
-
-def _shortened(text: str, size: int, width: int) -> str:
-    """The text, or as much of its start and end as fits `width` pixels around an ellipsis."""
-    font = _font(size)
-    if font.getlength(text) <= width:
-        return text
-    kept = min(len(text), 200)
-    while kept > 2:
-        kept -= 1
-        short = f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
-        if font.getlength(short) <= width:
-            return short
-    return "…"
-
-
-@functools.cache
-def _font(size: int) -> _Font:
-    return ImageFont.load_default(size)
+def _draw_facts(sheet: Image.Image, draw: ImageDraw.ImageDraw, one: Asked, y: int) -> None:
+    """How the answer was found, below the query, and how heat is read where it is drawn."""
+    for fact in _facts(one):
+        draw.text((MARGIN, y), shortened(fact, 16, QUERY_CELL), QUIET, font(16))
+        y += LINE
+    if one.heats:
+        sheet.paste(ramp_strip(QUERY_CELL, STRIP), (MARGIN, y + BESIDE))
+        draw_lines(draw, _legend(), (MARGIN, y + 2 * BESIDE + STRIP))

@@ -15,6 +15,7 @@ LookalikeError
 ├── RootError           a watched folder that cannot be used
 ├── AlreadyRunning      another indexer works on this home
 ├── DiskFull            less free space than the mark that protects the store
+├── LabelsError         a table of labels that cannot be used
 └── TrainingError       too few images, no readable image, the extra is missing, ...
 """
 
@@ -79,6 +80,10 @@ class AlreadyRunning(LookalikeError):
 
 class DiskFull(LookalikeError):
     """Free space fell below the mark that protects store and journal."""
+
+
+class LabelsError(LookalikeError):
+    """A table of labels cannot be read, lacks a column, or contradicts itself."""
 
 
 class TrainingError(LookalikeError):

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.calibration import Calibration
 from shared.clustering import Clustering
 from shared.errors import ModelError, NoModel
 from shared.files import folder_beside, publish_folder, write_json
@@ -211,6 +212,18 @@ class Models:
             return Clustering(pair.encoder, pair.generation, centroids)
         except (OSError, ValueError) as error:
             raise ModelError(f"clustering {path} cannot be read: {error}") from error
+
+    def calibration(self, pair: Pair) -> Calibration | None:
+        """What was measured on a clustering's vectors; None if that is not known or was measured in
+        another way. Raises `ModelError`."""
+        value = self.about_clustering(pair).get("calibration")
+        if value is None:
+            return None
+        try:
+            return Calibration.from_json(value)
+        except (KeyError, TypeError, ValueError) as error:
+            path = self.clustering_path(pair) / "clustering.json"
+            raise ModelError(f"{path} holds no calibration that can be read: {error!r}") from error
 
     def about_clustering(self, pair: Pair) -> dict[str, Any]:
         """How a clustering was made, its checksum checked. Raises `ModelError`."""

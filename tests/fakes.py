@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import operator
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.conditions import FIELDS, Condition
 from shared.errors import StoreError
 from shared.store.protocol import Probe, validated
 from shared.types import (
@@ -32,6 +36,13 @@ class MemoryStore:
         rows = validated(vectors, len(records)).copy()
         points |= {record.id: (record, row) for record, row in zip(records, rows, strict=True)}
 
+    def set_labels(self, labels: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+        points = self._open()
+        for point, held in labels:
+            if point in points:
+                record, row = points[point]
+                points[point] = (dataclasses.replace(record, cluster=held), row)
+
     def delete(self, ids: Sequence[str]) -> None:
         for point in ids:
             self._open().pop(point, None)
@@ -49,7 +60,7 @@ class MemoryStore:
         found = [
             ScoredImage(record.id, float(row @ query), record if with_records else None)
             for record, row in self._open().values()
-            if probe.cluster is None or probe.cluster in record.cluster
+            if _meets(record, probe.cluster, probe.where)
         ]
         return sorted(found, key=lambda image: (-image.score, image.id))[: probe.limit]
 
@@ -71,9 +82,9 @@ class MemoryStore:
     def ids(self) -> set[str]:
         return set(self._open())
 
-    def count(self, cluster: str | None = None) -> int:
+    def count(self, cluster: str | None = None, where: Sequence[Condition] = ()) -> int:
         records = [record for record, _ in self._open().values()]
-        return sum(cluster is None or cluster in record.cluster for record in records)
+        return sum(_meets(record, cluster, where) for record in records)
 
     def cluster_sizes(self) -> dict[str, int]:
         labels = [label for record, _ in self._open().values() for label in record.cluster]
@@ -92,6 +103,44 @@ class MemoryStore:
         if self._closed:
             raise StoreError("the store is closed")
         return self._points
+
+
+def _meets(record: ImageRecord, cluster: str | None, where: Sequence[Condition]) -> bool:
+    """Plainly: one condition after the other, words with `=` once for all values of their field."""
+    if cluster is not None and cluster not in record.cluster:
+        return False
+    for condition in where:
+        field = FIELDS[condition.field]
+        held = getattr(record, field.key)
+        if field.kind == "word":
+            words = held if isinstance(held, tuple) else (held,)
+            wanted = {
+                other.value
+                for other in where
+                if (other.field, other.op) == (condition.field, condition.op)
+            }
+            if bool(wanted & set(words)) != (condition.op == "="):
+                return False
+        elif held is None or not _COMPARE[condition.op](_sized(held), _sized(condition.value)):
+            return False
+    return True
+
+
+_COMPARE = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _sized(value: str | float) -> float:
+    if isinstance(value, str):
+        instant = datetime.fromisoformat(value)
+        return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
+    return value
 
 
 class MeanColorEncoder:

@@ -13,11 +13,13 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from indexer.training.calibrate import calibrate
 from shared.clustering import Clustering
 from shared.encoder import LiteRTEncoder
 from shared.images import decode
@@ -82,11 +84,19 @@ def add_encoder(models: Models, tflite: Path, *, size: int = SIZE) -> Bundle:
 
 
 def make_home(
-    home: Path, root: Path, tflite: Path, *, k: int = 3, size: int = SIZE, indexed: bool = True
+    home: Path,
+    root: Path,
+    tflite: Path,
+    *,
+    k: int = 3,
+    size: int = SIZE,
+    indexed: bool = True,
+    calibrated: bool = False,
 ) -> Settings:
     """A home whose current pair is this encoder and `k` clusters of the root's images.
 
     With `indexed`, every readable image below `root` is a point of the store, as a scan leaves it.
+    With `calibrated`, the clusters are, as a training leaves them.
     """
     settings = load_settings({"home": home}, {})
     models = Models(settings.models)
@@ -95,7 +105,12 @@ def make_home(
     paths = sorted(path for path in root.rglob("*") if path.is_file())
     decoded = [decode(path.read_bytes(), [bundle.spec]) for path in paths]
     vectors = encoder.encode(np.stack([one.pixels[0] for one in decoded]))
-    clustering = models.add_clustering(bundle.id, spread_centroids(vectors, k), {"chosen_by": "k"})
+    centroids = spread_centroids(vectors, k)
+    about: dict[str, Any] = {"chosen_by": "k"}
+    if calibrated:
+        found = calibrate(vectors, Clustering(bundle.id, "g1", centroids), seed=0)
+        about["calibration"] = found and found.to_json()
+    clustering = models.add_clustering(bundle.id, centroids, about)
     models.set_current(Pair(bundle.id, clustering.generation))
     write_roots(home, {**read_roots(home), root_id(root): root})
     if indexed:

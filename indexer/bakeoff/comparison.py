@@ -24,9 +24,9 @@ from indexer.bakeoff.results import Comparison, Failed, Measured
 from indexer.bakeoff.verdict import recommend
 from indexer.bakeoff.wanted import LEARN_FROM_LABELS, TRAINED_BY_DEFAULT, Wanted
 from indexer.training.configs import KINDS
-from indexer.training.labels import labels_for
 from shared.errors import LookalikeError, TrainingError
 from shared.floors import SPEC, Features, Rows, fit_floors
+from shared.labels import labels_for
 from shared.models import ENCODER_FILE, Bundle, Models
 from shared.reading import Limits
 from shared.settings import Settings

@@ -10,6 +10,7 @@ from indexer.cli.bakeoff import bakeoff
 from indexer.cli.doctor import doctor
 from indexer.cli.forget import forget
 from indexer.cli.health import health
+from indexer.cli.recluster import recluster
 from indexer.cli.scan import scan
 from indexer.cli.status import status
 from indexer.cli.train import train
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, scan, watch, status, health, doctor, forget, bakeoff):
+for command in (train, scan, watch, status, recluster, health, doctor, forget, bakeoff):
     app.command()(command)
 
 

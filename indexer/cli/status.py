@@ -49,9 +49,12 @@ def _print(found: dict[str, Any]) -> None:
         for label, size in found["clusters"].items():
             share = size / max(1, found["images"])
             _line("", f"{label:>8} {size:>8,} {'█' * round(share * 40)}")
+        _print_clustering(found["clustering"])
     else:
         _line("encoder", "none yet: run `indexer watch DIR`")
-    if found["next"]:
+    if found["next"] and encoder and found["next"]["id"] == encoder["id"]:
+        _line("next", f"clusters {found['next']['generation']}: the images are being relabelled")
+    elif found["next"]:
         _line("next", f"{found['next']['id']}: {found['next']['images']:,} images so far")
     for root in found["roots"]:
         _line("folder", f"{root['root']}: {root['indexed']:,} indexed, {root['refused']:,} refused")
@@ -69,6 +72,22 @@ def _print(found: dict[str, Any]) -> None:
         _line("", f"{file['path']}: {file['reason']}")
     if len(refused) > SHOWN:
         _line("", f"... and {len(refused) - SHOWN:,} more, see --json")
+
+
+def _print_clustering(found: dict[str, Any]) -> None:
+    if found["imbalance"] is not None:
+        fitted = found["fitted_imbalance"]
+        when = f", {fitted:.1f} when fitted" if fitted is not None else ""
+        _line("balance", f"the largest has {found['imbalance']:.1f} times an even share{when}")
+    drift = found["drift"]
+    if drift:
+        _line(
+            "drift",
+            f"{drift['images']:,} newer images lie at {drift['ratio']:.2f} times the distance of "
+            "those that were fitted",
+        )
+    why = found["recluster"]["why"]
+    _line("recluster", f"`indexer recluster` is worth it: {why}" if why else "no reason to")
 
 
 def _line(name: str, text: str) -> None:

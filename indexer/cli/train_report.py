@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -42,7 +42,7 @@ def report(
         typer.echo(json.dumps(value))
         return
     typer.echo(_headline(result, metrics))
-    _report_sizes(result)
+    report_sizes(result.pair.generation, result.sizes, result.chosen_by)
     for folder in sorted({path.parent for path in result.figures}):
         typer.echo(f"figures in {folder}")
     for path, reason in result.refused:
@@ -75,14 +75,14 @@ _SHOWN = 20
 """Clusters shown to people; `--json` has all."""
 
 
-def _report_sizes(result: TrainingResult | ClusteringResult) -> None:
+def report_sizes(generation: str, sizes: Sequence[int], chosen_by: str) -> None:
     """Each cluster's size and share, largest first."""
-    noun = "cluster" if result.k == 1 else "clusters"
-    typer.echo(f"{result.k} {noun} (k: {result.chosen_by}), largest first")
-    largest = sorted(enumerate(result.sizes), key=lambda entry: -entry[1])
+    noun = "cluster" if len(sizes) == 1 else "clusters"
+    typer.echo(f"{len(sizes)} {noun} (k: {chosen_by}), largest first")
+    largest = sorted(enumerate(sizes), key=lambda entry: -entry[1])
     for number, size in largest[:_SHOWN]:
-        share = size / max(1, sum(result.sizes))
-        label = f"{result.pair.generation}/{number}"
+        share = size / max(1, sum(sizes))
+        label = f"{generation}/{number}"
         typer.echo(f"{label:>8} {size:>8,} {100 * share:>4.0f} % {'█' * round(share * 40)}")
     if len(largest) > _SHOWN:
         typer.echo(f"{'...':>8} and {len(largest) - _SHOWN:,} more, see --json")

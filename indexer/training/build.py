@@ -13,7 +13,12 @@ from typing import Any
 
 from indexer.training import export
 from indexer.training.checkpoint import Checkpoints
-from indexer.training.clusters import ClusterConfig, encode_pictures, fit_clusters
+from indexer.training.clusters import (
+    ClusterConfig,
+    clustering_about,
+    encode_pictures,
+    fit_clusters,
+)
 from indexer.training.configs import as_json
 from indexer.training.dataset import split
 from indexer.training.recipe import Fitted, Pictures, Recipe
@@ -52,9 +57,8 @@ class Build:
         with TemporaryDirectory() as sheets:
             clusters = fit_clusters(encoded, self.source, wanted, Path(sheets), self.progress)
             bundle = models.add_bundle(self.folder, self._manifest(fitted.metrics))
-            clustering = models.add_clustering(
-                bundle.id, clusters.centroids, clusters.about(), Path(sheets)
-            )
+            about = clustering_about(clusters, encoded.vectors, wanted)
+            clustering = models.add_clustering(bundle.id, clusters.centroids, about, Path(sheets))
         checkpoints.remove()
         pair = Pair(bundle.id, clustering.generation)
         drawn = [*bundle.path.glob("figures/*"), *models.clustering_path(pair).glob("figures/*")]

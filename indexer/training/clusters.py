@@ -1,8 +1,8 @@
 """Clusters for an encoder that exists: encode pictures with its exported file, fit K-Means on the
 vectors, draw what came out.
 
-A training ends with this, and `cluster_pictures` does nothing else. No training framework comes in:
-LiteRT encodes, scikit-learn fits.
+A training ends with this, `cluster_pictures` does nothing else, and `cluster_vectors` leaves even
+the encoding out. No training framework comes in: LiteRT encodes, scikit-learn fits.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
+from indexer.training.calibrate import calibrate
 from indexer.training.figures import draw_cluster, draw_elbow
 from indexer.training.kmeans import KMeansResult, fit_kmeans
 from indexer.training.source import ImagePath, PixelSource
@@ -85,23 +87,65 @@ def cluster_pictures(
     Raises `TrainingError` with one line (no picture can be read, k too large, no room to write) and
     `ModelError` if the bundle is damaged.
     """
-    if config.k is not None and config.k > len(paths):
-        raise TrainingError(
-            f"k = {config.k} with {len(paths)} images: give 1 to {len(paths)}, or auto"
-        )
+    _check_k(config.k, len(paths))
     encoder = LiteRTEncoder(bundle.read(ENCODER_FILE), bundle_id=bundle.id, spec=bundle.spec)
     with PixelSource(bundle.spec, limits, workers=config.workers) as source:
         encoded = encode_pictures(paths, source, encoder, progress)
         if not encoded.paths:
             raise TrainingError(_none_readable(paths, encoded))
-        try:
-            with TemporaryDirectory() as drawn:
-                found = fit_clusters(encoded, source, config, Path(drawn), progress)
-                clustering = models.add_clustering(
-                    bundle.id, found.centroids, found.about(), Path(drawn)
-                )
-        except OSError as error:
-            raise TrainingError(f"cannot write models to {models.root}: {error}") from error
+        return _clustered(encoded, source, bundle, models, config, progress)
+
+
+def cluster_vectors(
+    encoded: Encoded,
+    bundle: Bundle,
+    models: Models,
+    config: ClusterConfig,
+    progress: Progress,
+    limits: Limits | None = None,
+) -> ClusteringResult:
+    """The same for pictures whose vectors are known. Those that cannot be read any more are missing
+    from the figures only. Raises what `cluster_pictures` does.
+    """
+    _check_k(config.k, len(encoded.paths))
+    with PixelSource(bundle.spec, limits, workers=config.workers) as source:
+        return _clustered(encoded, source, bundle, models, config, progress)
+
+
+def clustering_about(
+    found: KMeansResult, vectors: Embeddings, config: ClusterConfig
+) -> dict[str, Any]:
+    """What every new generation tells about itself, as JSON values for `Models.add_clustering`.
+
+    `vectors`: float32 (n, 512), those that it was fitted on. `mean_distance` is theirs from the
+    nearest centroid, against which drift is measured; `calibration` tells what searches find.
+    """
+    clustering = Clustering("", "g1", found.centroids)
+    distances = clustering.distances(vectors).min(axis=1)
+    calibration = calibrate(vectors, clustering, config.seed)
+    return found.about() | {
+        "seed": config.seed,
+        "mean_distance": float(distances.mean(dtype=np.float64)),
+        "calibration": calibration and calibration.to_json(),
+    }
+
+
+def _clustered(
+    encoded: Encoded,
+    source: PixelSource,
+    bundle: Bundle,
+    models: Models,
+    config: ClusterConfig,
+    progress: Progress,
+) -> ClusteringResult:
+    """Fit, draw, publish."""
+    try:
+        with TemporaryDirectory() as drawn:
+            found = fit_clusters(encoded, source, config, Path(drawn), progress)
+            about = clustering_about(found, encoded.vectors, config)
+            clustering = models.add_clustering(bundle.id, found.centroids, about, Path(drawn))
+    except OSError as error:
+        raise TrainingError(f"cannot write models to {models.root}: {error}") from error
     pair = Pair(bundle.id, clustering.generation)
     return ClusteringResult(
         pair=pair,
@@ -112,6 +156,11 @@ def cluster_pictures(
         refused=encoded.refused,
         figures=tuple(sorted(models.clustering_path(pair).glob("figures/*"))),
     )
+
+
+def _check_k(k: int | None, images: int) -> None:
+    if k is not None and k > images:
+        raise TrainingError(f"k = {k} with {images} images: give 1 to {images}, or auto")
 
 
 def encode_pictures(
@@ -144,7 +193,8 @@ def fit_clusters(
 ) -> KMeansResult:
     """K-Means on vectors; `elbow.png` and one sheet of pictures a cluster, drawn into `folder`.
 
-    Raises what `fit_kmeans` does, and OSError if it cannot write.
+    A cluster of which no shown picture can be read gets no sheet. Raises what `fit_kmeans` does,
+    and OSError if it cannot write.
     """
     found = fit_kmeans(encoded.vectors, k=config.k, seed=config.seed, progress=progress)
     draw_elbow(found, folder / "elbow.png")
@@ -156,7 +206,8 @@ def fit_clusters(
             nearest = members[np.argsort(distances[members, number], kind="stable")]
             shown = [encoded.paths[row] for row in nearest[:_SHOWN_OF_A_CLUSTER]]
             pictures = [pixels for pixels in source.many(shown) if pixels is not None]
-            draw_cluster(number, found.sizes, pictures, folder / f"cluster-{number}.png")
+            if pictures:
+                draw_cluster(number, found.sizes, pictures, folder / f"cluster-{number}.png")
             stage.advance()
     return found
 

@@ -59,7 +59,7 @@ class AutoencoderConfig:
     whiten: float = 0.25
     linear_pictures: int = 4000
     vocabulary_pictures: int = 600
-    projection_pictures: int = 6000
+    projection_pictures: int = 10_000
     least_views: int = 1000
 
     def __post_init__(self) -> None:

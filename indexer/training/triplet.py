@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from indexer.training import figures as drawing
 from indexer.training.configs import KINDS, TripletConfig
-from indexer.training.labels import read_labels
 from indexer.training.metric import Labelled, Learnt, learn_projection
 from indexer.training.projection import projected
 from indexer.training.recipe import Fitted, Pictures, recipe_for
@@ -25,6 +24,7 @@ from indexer.training.runtime import keras
 from indexer.training.source import ImagePath
 from indexer.training.training import TrainingConfig
 from shared.errors import TrainingError
+from shared.labels import read_labels
 from shared.types import Progress
 
 _LEAST = 3

@@ -7,31 +7,35 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from searcher.answer import Took, answer_json
+from searcher.answer import Tier, answer_json
+from searcher.asking import Request
 from searcher.cli.console import complain, say, wants_color, write, write_bytes
 from searcher.cli.destinations import check_destination, temporary_page, view
 from searcher.opening import Home, open_home
-from searcher.pictures import Asked, Picture, indexed_picture, located, query_picture
-from searcher.query import read_query
+from searcher.pictures import Asked, indexed_picture, located, query_picture
+from searcher.question import Question, answer, random_question, read_question
 from searcher.render import table
-from searcher.search import Searcher, embed
+from searcher.search import Searcher
+from searcher.tiering import with_tiers
 from shared.errors import ImageRefused, LookalikeError, QueryError
 from shared.settings import load_settings
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is printed, drawn and opened; `separator` ends each path."""
+    """What is asked, printed, drawn and opened; `separator` ends each path."""
 
-    number: int
+    request: Request = field(default_factory=Request)
+    together: bool = False
+    against: tuple[str, ...] = ()
+    tier: Tier | None = None
+    explain: bool = False
     form: Literal["table", "paths", "json"] = "table"
     separator: bytes = b"\n"
     sheet: Path | None = None
@@ -45,16 +49,8 @@ class Options:
         return self.view or self.sheet is not None or self.html is not None
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A query that only lacks the store: a vector and the time it took, or else a point's id."""
-
-    shown: str
-    given: str
-    point: str | None
-    vector: NDArray[np.float32] | None
-    took: Took
-    picture: Picture | None
+Texts = tuple[str, ...]
+"""The images of one query as they were given; none means one at random."""
 
 
 def answer_all(given: Sequence[str], options: Options, home: Path | None) -> bool:
@@ -64,69 +60,93 @@ def answer_all(given: Sequence[str], options: Options, home: Path | None) -> boo
     """
     opened = open_home(load_settings({"home": home}))
     for path in filter(None, (options.sheet, options.html)):
-        check_destination(path, given, opened.roots)
-    prepared = [one for text in given if (one := _prepare(text, opened, options)) is not None]
-    asked, complete = list[Asked](), len(prepared) == len(given)
-    if prepared:
-        with opened.searching() as searcher:
-            for query in prepared:
-                if (found := _ask(query, searcher, options)) is None:
-                    complete = False
-                    continue
-                if asked and options.form == "table":
-                    write("\n")
-                complete &= _print(found, options, opened.roots)
-                asked.append(found)
-    if asked and options.draws:
-        _draw(asked, options, opened)
-    return complete
+        check_destination(path, [*given, *options.against], opened.roots)
+    single = options.together or not given
+    answering = Answering(options, opened)
+    answering.run([tuple(given)] if single else [(text,) for text in given])
+    if answering.asked and options.draws:
+        _draw(answering.asked, options, answering.home)
+    return answering.complete
 
 
-def _prepare(text: str, home: Home, options: Options) -> _Prepared | None:
-    """Read, decode and encode a query; None if it was refused."""
-    try:
-        query = read_query(text, home.settings)
-        vector, took, picture = None, Took(), None
-        if query.data is not None:
-            home.encoder.load()  # before the clock of `took_ms` starts
-            vector, took = embed(home.encoder, query.data, home.limits)
-            picture = query_picture(query, home.limits) if options.draws else None
-    except (QueryError, ImageRefused) as error:
-        _refuse(text, error, options)
-        return None
-    return _Prepared(query.shown, text, query.point, vector, took, picture)
+class Answering:
+    """One run of the command. `asked`: what was answered; `complete`: nothing failed so far."""
 
+    def __init__(self, options: Options, home: Home) -> None:
+        self.home, self.asked, self.complete = home, list[Asked](), True
+        self._options = options
 
-def _ask(query: _Prepared, searcher: Searcher, options: Options) -> Asked | None:
-    try:
-        if query.vector is not None:
-            answer = searcher.ask_vector(query.vector, options.number, query.took)
+    def run(self, waiting: Sequence[Texts]) -> None:
+        """Answer and print every query."""
+        while waiting:
+            # The store is held by nobody while pictures are fetched, decoded and encoded.
+            prepared = [(texts, self._prepare(texts)) for texts in waiting]
+            ready = [(texts, one) for texts, one in prepared if one is not None or not texts]
+            waiting = self._answer(ready) if ready else []
+
+    def _answer(self, ready: Sequence[tuple[Texts, Question | None]]) -> list[Texts]:
+        """Answer prepared queries. Those are left that must be asked anew, because the clusters
+        changed meanwhile and the labels that were searched may be going."""
+        with self.home.searching() as searcher:
+            for place, (_, question) in enumerate(ready):
+                found = self._ask(question, searcher)
+                if not self.home.is_current:
+                    self.home = open_home(self.home.settings)
+                    return [texts for texts, _ in ready[place:]]
+                if found is not None:
+                    self._print(found)
+        return []
+
+    def _prepare(self, texts: Texts) -> Question | None:
+        """Read, decode and encode the examples; None if one was refused, or none was given."""
+        if not texts:
+            return None
+        try:
+            return read_question(texts, self._options.against, self.home)
+        except (QueryError, ImageRefused) as error:
+            self._refuse(" + ".join(texts), error)
+            return None
+
+    def _ask(self, question: Question | None, searcher: Searcher) -> Asked | None:
+        """Ask the store; with an indexed image at random if there is no question."""
+        question = question or random_question(searcher.store, secrets.randbits(64))
+        options, picture = self._options, None
+        try:
+            found = answer(question, searcher, options.request)
+            found = with_tiers(found, question, self.home, options.tier)
+            if options.draws:
+                picture = query_picture(question.like[0].query, self.home.limits)
+        except (QueryError, ImageRefused) as error:
+            self._refuse(question.given, error)
+            return None
+        if not options.explain:
+            return Asked(question.shown, found, picture)
+        from searcher.explaining import explain
+
+        told = explain(question, found, searcher, self.home, drawn=options.draws)
+        return Asked(question.shown, found, picture, told.heats, told.lines, told.values)
+
+    def _refuse(self, text: str, error: LookalikeError) -> None:
+        self.complete = False
+        if self._options.debug:
+            import traceback
+
+            traceback.print_exc()
+        complain(f"{text}: {error}" if text else f"the empty query {error}")
+
+    def _print(self, one: Asked) -> None:
+        options = self._options
+        if self.asked and options.form == "table":
+            write("\n")
+        self.asked.append(one)
+        if options.form == "json":
+            found = answer_json(one.shown, one.answer, one.told)
+            value = json.dumps(found, ensure_ascii=False)
+            write_bytes(value.encode() + b"\n")
+        elif options.form == "paths":
+            self.complete &= _print_paths(one, options, self.home.roots)
         else:
-            answer = searcher.ask_point(str(query.point), options.number)
-    except QueryError as error:
-        _refuse(query.given, error, options)
-        return None
-    return Asked(query.shown, answer, query.picture)
-
-
-def _refuse(text: str, error: LookalikeError, options: Options) -> None:
-    if options.debug:
-        import traceback
-
-        traceback.print_exc()
-    complain(f"{text}: {error}" if text else f"the empty query {error}")
-
-
-def _print(one: Asked, options: Options, roots: Mapping[str, Path]) -> bool:
-    """Print one answer; False if a path could not be told."""
-    if options.form == "json":
-        value = json.dumps(answer_json(one.shown, one.answer), ensure_ascii=False)
-        write_bytes(value.encode() + b"\n")
-    elif options.form == "paths":
-        return _print_paths(one, options, roots)
-    else:
-        write(table(one.shown, one.answer, color=wants_color()))
-    return True
+            write(table(one.shown, one.answer, one.explained, color=wants_color()))
 
 
 def _print_paths(one: Asked, options: Options, roots: Mapping[str, Path]) -> bool:

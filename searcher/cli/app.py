@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from searcher.cli.clusters import clusters
 from searcher.cli.eval import evaluate
+from searcher.cli.groups import groups
 from searcher.cli.query import query
 
 app = typer.Typer(
@@ -21,6 +23,8 @@ app = typer.Typer(
 )
 app.command()(query)
 app.command("eval")(evaluate)
+app.command()(clusters)
+app.command()(groups)
 
 
 def _print_version(wanted: bool) -> None:

@@ -37,6 +37,22 @@ def evaluate(
             help="Measure PCA on raw pixels and a colour histogram on the same files.",
         ),
     ] = True,
+    recall: Annotated[
+        float,
+        typer.Option(
+            min=0.01, max=1, metavar="X", help="Share of the best results that auto shall find."
+        ),
+    ] = 0.95,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="Labels of files, columns file and label. [default: the folders]"
+        ),
+    ] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Draw recall and latency against coverage."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     home: Annotated[
         Path | None,
@@ -53,10 +69,13 @@ def evaluate(
 ) -> None:
     """Measure how good the answers are, asking with every file of DIR.
 
-    A file that is itself indexed is left out of its own answers. Files that cannot be read are
-    counted and passed over.
+    Compares searches in one cluster, in more, in as many as need be, and in all. A file that is
+    itself indexed is left out of its own answers. Files that cannot be read are counted and passed
+    over.
     """
     with reported_errors(debug):
+        if figure is not None:
+            _check_figure(figure)
         import json
 
         from searcher.cli.console import say, write, write_bytes
@@ -64,11 +83,33 @@ def evaluate(
         from searcher.evaluate import evaluate as measure
         from searcher.evaluation import evaluation_json, evaluation_table
         from searcher.opening import open_home
+        from shared.errors import LabelsError
         from shared.settings import load_settings
 
         opened = open_home(load_settings({"home": home}))
-        found = measure(opened, folder, Wanted(k, sample, seed, floors), say)
+        try:
+            found = measure(opened, folder, Wanted(k, sample, seed, floors, labels, recall), say)
+        except LabelsError as error:
+            raise typer.BadParameter(str(error), param_hint="--labels") from error
+        if figure is not None:
+            from searcher.figures import draw_probes
+
+            draw_probes(found, figure)
         if as_json:
             write_bytes(json.dumps(evaluation_json(found)).encode() + b"\n")
         else:
             write(evaluation_table(str(folder), found))
+
+
+def _check_figure(figure: Path) -> None:
+    """What can be refused before minutes of measuring."""
+    from importlib.util import find_spec
+
+    from shared.errors import LookalikeError
+
+    if figure.suffix.lower() != ".png":
+        raise typer.BadParameter(f"{figure}: use a name in .png", param_hint="--figure")
+    if not figure.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {figure.parent}", param_hint="--figure")
+    if find_spec("matplotlib") is None:
+        raise LookalikeError("--figure needs matplotlib: pip install 'lookalike[figures]'")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from shared.conditions import Condition
 from shared.errors import StoreBusy, StoreError
 from shared.store import wire
 from shared.store.protocol import Probe, validated
@@ -130,6 +131,11 @@ class RemoteStore:
             self._upsert_part(records[:half], rows[:half])
             self._upsert_part(records[half:], rows[half:])
 
+    def set_labels(self, labels: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+        """Replace the cluster labels of points; ids that are not there are passed over."""
+        for part in _parts(labels):
+            self._ask("set_labels", labels=part)
+
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points; ids that are not there are passed over."""
         for part in _parts(ids):
@@ -146,7 +152,7 @@ class RemoteStore:
         if not probes:
             return []
         vectors = validated(np.stack([probe.vector for probe in probes]), len(probes))
-        asked = [[probe.cluster, probe.limit] for probe in probes]
+        asked = [[probe.cluster, probe.limit, wire.pack_where(probe.where)] for probe in probes]
         answer, _ = self._ask("search", vectors, probes=asked, with_records=with_records)
         return [[_scored(*hit) for hit in hits] for hits in answer["hits"]]
 
@@ -170,9 +176,10 @@ class RemoteStore:
         answer, _ = self._ask("id_page", after=after, limit=limit)
         return answer["ids"], answer["next"]
 
-    def count(self, cluster: str | None = None) -> int:
-        """Exact number of points, of one cluster or of all."""
-        return int(self._ask("count", cluster=cluster)[0]["count"])
+    def count(self, cluster: str | None = None, where: Sequence[Condition] = ()) -> int:
+        """Exact number of points that meet `where`, of one cluster or of all."""
+        answer, _ = self._ask("count", cluster=cluster, where=wire.pack_where(where))
+        return int(answer["count"])
 
     def cluster_sizes(self) -> dict[str, int]:
         """Points per cluster label, over all generations present, by label."""

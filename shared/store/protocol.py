@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.conditions import Condition
 from shared.errors import VectorRefused
 from shared.types import EMBEDDING_SIZE, Embeddings, ImageRecord, ScoredImage, StoredImage
 
@@ -18,11 +19,15 @@ UNIT_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One cluster searched for one query: `cluster` is a label, None means the whole collection."""
+    """One cluster searched for one query: `cluster` is a label, None means the whole collection.
+
+    Only points that meet all of `where` are looked at, so that `limit` answers are `limit` answers.
+    """
 
     vector: NDArray[np.float32]
     cluster: str | None
     limit: int
+    where: tuple[Condition, ...] = ()
 
 
 class VectorStore(Protocol):
@@ -36,6 +41,13 @@ class VectorStore(Protocol):
         """Insert or replace points, row i of `vectors` (n, 512) belonging to `records[i]`.
 
         Raises `VectorRefused` before anything is written if a row is not finite or not unit.
+        """
+        ...
+
+    def set_labels(self, labels: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+        """Replace the cluster labels of points, pairs of id and labels, and nothing else of them.
+
+        Ids that are not there are passed over.
         """
         ...
 
@@ -63,12 +75,16 @@ class VectorStore(Protocol):
         """Every point, in batches, in the order of the ids."""
         ...
 
+    def id_page(self, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        """Up to `limit` ids from `after` on, in order, and where the next page starts."""
+        ...
+
     def ids(self) -> set[str]:
         """The ids of all points."""
         ...
 
-    def count(self, cluster: str | None = None) -> int:
-        """Exact number of points, of one cluster or of all."""
+    def count(self, cluster: str | None = None, where: Sequence[Condition] = ()) -> int:
+        """Exact number of points that meet `where`, of one cluster or of all."""
         ...
 
     def cluster_sizes(self) -> dict[str, int]:

@@ -167,6 +167,8 @@ def _answer_of(
     match verb:
         case "upsert":
             store.upsert(wire.unpack_records(header["records"]), vectors)
+        case "set_labels":
+            store.set_labels([(point_id, tuple(held)) for point_id, held in header["labels"]])
         case "delete":
             store.delete(header["ids"])
         case "delete_root":
@@ -186,7 +188,8 @@ def _answer_of(
             ids, following = store.id_page(header["after"], header["limit"])
             answer = {"ids": ids, "next": following}
         case "count":
-            answer = {"count": store.count(header["cluster"])}
+            where = wire.unpack_where(header["where"])
+            answer = {"count": store.count(header["cluster"], where)}
         case "cluster_sizes":
             answer = {"sizes": store.cluster_sizes()}
         case "flush":
@@ -200,8 +203,8 @@ def _answer_of(
 
 def _search(store: EdgeStore, header: dict[str, Any], vectors: Embeddings) -> list[list[Any]]:
     probes = [
-        Probe(vector, cluster, limit)
-        for vector, (cluster, limit) in zip(vectors, header["probes"], strict=True)
+        Probe(vector, cluster, limit, wire.unpack_where(where))
+        for vector, (cluster, limit, where) in zip(vectors, header["probes"], strict=True)
     ]
     return [
         [[hit.id, hit.score, hit.record and hit.record.to_payload()] for hit in hits]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from shared.conditions import Condition
 from shared.errors import StoreError
 from shared.store.paging import Paged
 from shared.store.protocol import Probe
@@ -32,6 +33,10 @@ class SharedStore(Paged):
     def upsert(self, records: Sequence[ImageRecord], vectors: Embeddings) -> None:
         """Insert or replace points; nothing is written when a vector is refused."""
         self._run(lambda store: store.upsert(records, vectors))
+
+    def set_labels(self, labels: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+        """Replace the cluster labels of points; ids that are not there are passed over."""
+        self._run(lambda store: store.set_labels(labels))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points; ids that are not there are passed over."""
@@ -61,9 +66,9 @@ class SharedStore(Paged):
         """Up to `limit` ids from `after` on, and where the next page starts."""
         return self._run(lambda store: store.id_page(after, limit))
 
-    def count(self, cluster: str | None = None) -> int:
-        """Exact number of points, of one cluster or of all."""
-        return self._run(lambda store: store.count(cluster))
+    def count(self, cluster: str | None = None, where: Sequence[Condition] = ()) -> int:
+        """Exact number of points that meet `where`, of one cluster or of all."""
+        return self._run(lambda store: store.count(cluster, where))
 
     def cluster_sizes(self) -> dict[str, int]:
         """Points per cluster label, over all generations present, by label."""

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared import errors
+from shared.conditions import Condition
 from shared.errors import LookalikeError, StoreError
 from shared.types import EMBEDDING_SIZE, Embeddings, ImageRecord, StoredImage
 
 if TYPE_CHECKING:
     from socket import socket
 
-WIRE_VERSION = 1
+WIRE_VERSION = 2
 """Sent with every request; an owner of another version refuses it."""
 MAX_REQUEST_BYTES = 16 * 2**20
 """What the owner accepts: 1,000 points are about 3 MB."""
@@ -106,6 +107,16 @@ def unpack_images(header: Mapping[str, Any], vectors: Embeddings) -> list[Stored
     records = unpack_records(header["records"])
     rows = list(vectors) if len(vectors) else [None] * len(records)
     return [StoredImage(record, row) for record, row in zip(records, rows, strict=True)]
+
+
+def pack_where(where: Iterable[Condition]) -> list[Any]:
+    """Conditions as JSON values."""
+    return [condition.to_json() for condition in where]
+
+
+def unpack_where(values: Iterable[Any]) -> tuple[Condition, ...]:
+    """What `pack_where` packed; raises TypeError or ValueError for others."""
+    return tuple(Condition(*value) for value in values)
 
 
 def pack_error(error: LookalikeError) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from shared.errors import StoreError, VectorRefused
 from shared.store.protocol import Probe, VectorStore
 from shared.types import Embeddings, ImageRecord, record_path
+from shared.where import parse_where
 
 Records = Callable[..., list[ImageRecord]]
 Vectors = Callable[..., Embeddings]
@@ -261,6 +262,7 @@ def test_after_close_every_verb_says_so(
     for verb in (
         lambda: store.upsert(records(1), vectors(1)),
         lambda: store.delete([UNKNOWN]),
+        lambda: store.set_labels([(UNKNOWN, ("g1/0",))]),
         lambda: store.delete_root("/photos"),
         lambda: store.search([Probe(basis(1.0)[0], None, 1)]),
         lambda: store.get([UNKNOWN]),
@@ -273,3 +275,135 @@ def test_after_close_every_verb_says_so(
     ):
         with pytest.raises(StoreError, match="closed"):
             verb()
+
+
+@pytest.fixture
+def album(store: VectorStore, records: Records, vectors: Vectors) -> Callable[..., set[str]]:
+    """Eight pictures that differ in everything that can be filtered; asks which of them match."""
+    rows = vectors(8)
+    items = [
+        dataclasses.replace(
+            record,
+            root="/photos" if n < 4 else "archive",
+            folders=[(), ("2023",), ("2023", "2023/may"), ("2024", "2024/may")][n % 4],
+            cluster=(f"g1/{n % 2}",),
+            sha256=f"{n:064x}",
+            format=["JPEG", "PNG", "WEBP"][n % 3],
+            width=100 * n,
+            height=50,
+            bytes=2**40 + n,
+            mtime=1_700_000_000.0 + n / 4,
+            taken_at=None if n == 7 else f"2024-0{n + 1}-01T00:00:00",
+            indexed_at=f"2026-01-01T0{n}:00:00+00:00",
+        )
+        for n, record in enumerate(records(8))
+    ]
+    store.upsert(items, rows)
+
+    def ask(*texts: str, cluster: str | None = None) -> set[str]:
+        where = parse_where(texts)
+        [hits] = store.search([Probe(rows[0], cluster, 100, where)])
+        assert store.count(cluster, where) == len(hits)
+        return {hit.record.path[2:-4] for hit in hits if hit.record}
+
+    return ask
+
+
+FOUND = {
+    "folder=2023": "1 2 5 6",
+    "folder=2023/may": "2 6",
+    "folder=may": "",
+    "folder!=2023": "0 3 4 7",
+    "folder=2024 folder=2023/may": "2 3 6 7",
+    "folder=2023 folder!=2023/may": "1 5",
+    "root=archive": "4 5 6 7",
+    "root=/photos/": "0 1 2 3",
+    "root!=archive path!=a/2.jpg": "0 1 3",
+    "path=a/3.jpg path=a/4.jpg": "3 4",
+    "format=png": "1 4 7",
+    "format!=PNG format!=JPG": "2 5",
+    f"sha256={5:064X}": "5",
+    "width=300": "3",
+    "width!=300": "0 1 2 4 5 6 7",
+    "width>=600": "6 7",
+    "width>99.5 width<300": "1 2",
+    "width<=0": "0",
+    "height=50 width>600": "7",
+    "height>50": "",
+    f"bytes>{2**40 + 5}": "6 7",
+    f"bytes={2**40 + 5}": "5",
+    "mtime>1700000001.25": "6 7",
+    "mtime<=1700000000.25": "0 1",
+    "mtime=1700000000.5": "2",
+    "mtime>=2023-11-14T22:13:21Z": "4 5 6 7",
+    "mtime=2023-11-14T22:13:21Z": "4 5 6 7",
+    "mtime=2023-11-14T22:13:20+00:00": "0 1 2 3",
+    "taken_at=2024-03": "2",
+    "taken_at=2024": "0 1 2 3 4 5 6",
+    "taken_at>=2024-06": "5 6",
+    "taken_at>2024-06": "6",
+    "taken_at<2024-03": "0 1",
+    "taken_at<=2024-03": "0 1 2",
+    "taken_at>=2024-02-01T00:00 taken_at<2024-03-01T00:00:00": "1",
+    "taken_at>2024-02-01T00:00:00": "2 3 4 5 6",
+    "indexed_at>=2026-01-01T06:00Z": "6 7",
+    "indexed_at<2026-01-01T03:00+02:00": "0",
+    "indexed_at=2026-01-01T06:00Z": "6",
+    "format=PNG taken_at<=2024-04 folder=2023": "1",
+}
+"""Which pictures of `album` meet all conditions."""
+
+
+def test_only_what_meets_all_conditions_is_found(album: Callable[..., set[str]]) -> None:
+    assert {texts: " ".join(sorted(album(*texts.split()))) for texts in FOUND} == FOUND
+
+
+def test_conditions_hold_beside_the_cluster(album: Callable[..., set[str]]) -> None:
+    assert album("width>=300", cluster="g1/1") == {"3", "5", "7"}
+    assert album("folder=2023", cluster="g1/0") == {"2", "6"}
+    assert album("folder!=2023", cluster="g1/1") == {"3", "7"}
+    assert album("folder=2023/may", cluster="g1/1") == set()
+
+
+def test_the_limit_counts_only_what_meets_the_conditions(
+    store: VectorStore, records: Records, vectors: Vectors
+) -> None:
+    rows = vectors(300)
+    items = [dataclasses.replace(item, width=n) for n, item in enumerate(records(300))]
+    store.upsert(items, rows)
+    store.tidy()
+    where = parse_where(["width>=250"])
+    filtered, plain = store.search(
+        [Probe(rows[0], "g1/0", 20, where), Probe(rows[0], "g1/0", 20)], with_records=False
+    )
+    order = sorted(range(250, 300), key=lambda n: -float(rows[n] @ rows[0]))[:20]
+    assert len(filtered) == 20
+    assert len({hit.id for hit in filtered} & {items[n].id for n in order}) >= 18
+    assert len(plain) == 20
+    assert plain[0].id == items[0].id
+
+
+def test_set_labels_writes_nothing_but_labels(
+    store: VectorStore, records: Records, vectors: Vectors
+) -> None:
+    items, rows = records(2500, taken_at="2020-02-02T10:00:00"), vectors(2500)
+    store.upsert(items, rows)
+    before = store.get([item.id for item in items[:50]], with_vectors=True)
+    wanted = {item.id: ("g1/0", f"g2/{n % 3}") for n, item in enumerate(items[:2000])}
+    store.set_labels([(UNKNOWN, ("g2/0",)), ("not an id", ("g2/0",)), *wanted.items()])
+    assert store.count() == 2500
+    assert store.cluster_sizes() == {"g1/0": 2500, "g2/0": 667, "g2/1": 667, "g2/2": 666}
+    after = store.get([item.id for item in items[:50]], with_vectors=True)
+    for key, point in after.items():
+        assert point.record == dataclasses.replace(before[key].record, cluster=wanted[key])
+        np.testing.assert_array_equal(point.vector, before[key].vector)
+    [hits] = store.search([Probe(rows[4], "g2/1", 3)])
+    assert hits[0].id == items[4].id
+    store.set_labels([(key, labels[1:]) for key, labels in wanted.items()])
+    store.set_labels([(key, labels[1:]) for key, labels in wanted.items()])
+    store.set_labels([])
+    store.tidy()
+    assert store.cluster_sizes() == {"g1/0": 500, "g2/0": 667, "g2/1": 667, "g2/2": 666}
+    [hits] = store.search([Probe(rows[4], "g2/1", 3)])
+    assert hits[0].id == items[4].id
+    assert store.search([Probe(rows[4], "g1/0", 600)])[0][-1].id != items[4].id

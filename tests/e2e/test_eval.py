@@ -59,7 +59,10 @@ def test_every_number_of_leaving_one_out(place: Place) -> None:
     assert (value["k"], value["timed"], value["refused"]) == (10, 18, 0)
     # The five others of its colour come first, then five of other colours.
     assert value["labels"] == {"p_at_10": 0.5, "map_at_100": 1.0}
-    one, everything = value["probes"]
+    assert [row["probes"] for row in value["probes"]] == [1, 2, "all"]
+    one, two, everything = value["probes"]
+    assert 0.5 < two["recall_at_10"] < 1.0  # some of the five are of the third colour
+    assert two["coverage"] == 0.6667
     # Its cluster has the five others of its colour and nothing else.
     assert (one["probes"], one["recall_at_10"], one["coverage"]) == (1, 0.5, 0.3333)
     assert (one["p_at_10"], one["map_at_100"]) == (0.5, 1.0)
@@ -146,18 +149,21 @@ def test_the_table(place: Place, tmp_path: Path) -> None:
     assert lines[0].startswith(f"{tmp_path / 'copies'} · 18 queries · 18 indexed · 0 of")
     assert lines[2].split() == ["probes", "recall@10", "coverage", "ms", "p50", "ms", "p99"]
     assert lines[3].split()[:4] == ["1", "0.600", "33", "%"]
-    assert lines[4].split()[:4] == ["all", "1.000", "100", "%"]
-    assert lines[6].split() == ["P@10", "mAP@100"]
-    assert lines[7].split(maxsplit=2) == ["0.600", "1.000", "own cluster"]
-    assert lines[8].split(maxsplit=2) == ["0.600", "1.000", "whole collection"]
-    assert lines[9].endswith("floor: PCA, 512 components")
-    assert lines[10].endswith("floor: colour histogram")
-    assert lines[11] == "18 queries with a label"
-    assert lines[13].startswith("ms a query, median (p99) of 18: decode ")
-    assert lines[14] == "7 refused:"
-    assert lines[15].startswith("  red/n0.txt: is not an image")
+    assert lines[4].split()[0] == "2"
+    assert lines[4].split()[2:4] == ["67", "%"]
+    assert lines[5].split()[:4] == ["all", "1.000", "100", "%"]
+    assert lines[7].split() == ["P@10", "mAP@100"]
+    assert lines[8].split(maxsplit=2) == ["0.600", "1.000", "own cluster"]
+    assert lines[9].split(maxsplit=2) == ["0.600", "1.000", "2 nearest clusters"]
+    assert lines[10].split(maxsplit=2) == ["0.600", "1.000", "whole collection"]
+    assert lines[11].endswith("floor: PCA, 512 components")
+    assert lines[12].endswith("floor: colour histogram")
+    assert lines[13] == "18 queries with a label"
+    assert lines[15].startswith("ms a query, median (p99) of 18: decode ")
+    assert lines[16] == "7 refused:"
+    assert lines[17].startswith("  red/n0.txt: is not an image")
     assert lines[-1] == "  and 2 more"
-    assert len(lines) == 21
+    assert len(lines) == 23
 
 
 def test_beside_a_running_owner(place: Place) -> None:
@@ -212,3 +218,36 @@ def test_wrong_usage_is_exit_code_2(place: Place, arguments: tuple[str, ...]) ->
     code, out, err = run(place.settings.home, str(place.photos), *arguments)
     assert (code, out) == (2, "")
     assert arguments[0] in err
+
+
+def test_as_many_clusters_as_need_be(place: Place, tmp_path: Path, tiny_tflite: Path) -> None:
+    settings = make_home(tmp_path / "home", place.photos, tiny_tflite, calibrated=True)
+    calibrated = Place(settings, place.photos)
+    figure = tmp_path / "probes.png"
+    value = evaluated(calibrated, place.photos, "--no-floors", "--figure", str(figure))
+    ways = {row["probes"]: row for row in value["probes"]}
+    assert list(ways) == [1, 2, "auto", "all"]
+    # Half of the ten nearest are of another colour, so that one cluster is not enough.
+    assert ways["auto"]["recall_at_10"] >= 0.95 > ways[1]["recall_at_10"]
+    assert ways[1]["coverage"] < ways["auto"]["coverage"] <= 1
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_labels_from_a_table(place: Place, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    rows = [
+        f"{color}/{number}.jpg,{'warm' if color == 'red' else 'cold'}"
+        for color in ("red", "green", "blue")
+        for number in range(6)
+    ]
+    table.write_text("\n".join(["file,label", *rows, "gone.jpg,warm"]))
+    said = "1 row for files that are not there"
+    value = evaluated(
+        place, place.photos, "--labels", str(table), "-k", "5", "--no-floors", said=said
+    )
+    assert value["labelled"] == 18
+    assert value["labels"]["p_at_5"] == 1.0
+    table.write_text("name,kind\n")
+    code, out, err = run(place.settings.home, str(place.photos), "--labels", str(table))
+    assert (code, out) == (2, "")
+    assert "it must name the columns, file and label" in err

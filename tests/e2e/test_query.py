@@ -10,7 +10,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -89,8 +91,8 @@ def test_the_table(place: Place) -> None:
     assert head.startswith(f"{place.red} · cluster g1/")
     assert head.endswith(" · searched 6 of 18 (33 %)")
     assert root == f"in {place.photos}"
-    assert columns.split() == ["rank", "score", "cluster", "path"]
-    assert first.split()[0::3] == ["1", "red/0.jpg"]
+    assert columns.split() == ["rank", "score", "tier", "cluster", "path"]
+    assert first.split()[0::2] == ["1", "exact", "red/0.jpg"]
     assert len(rest) == 2
     assert all("red/" in line for line in rest)
 
@@ -317,3 +319,188 @@ def test_beside_a_running_owner(fresh: Place) -> None:
     finally:
         owner.close()
     assert (done.code, done.lines, done.err) == (0, [fresh.red], "")
+
+
+@pytest.fixture(scope="module")
+def calibrated(place: Place, tmp_path_factory: pytest.TempPathFactory, tiny_tflite: Path) -> Place:
+    home = tmp_path_factory.mktemp("calibrated") / "home"
+    return Place(make_home(home, place.photos, tiny_tflite, calibrated=True), place.photos)
+
+
+def answers(place: Place, *arguments: str) -> list[dict[str, Any]]:
+    done = ask(place, "--json", *arguments)
+    assert (done.code, done.err) == (0, ""), done.err
+    return [json.loads(line) for line in done.lines]
+
+
+def test_more_clusters_find_more_and_say_what_to_expect(calibrated: Place) -> None:
+    recalls, searched = [], []
+    for probes in ("1", "2", "99", "all"):
+        (answer,) = answers(calibrated, calibrated.red, "--probes", probes)
+        recalls.append(answer["recall"]["value"])
+        searched.append((answer["probes"], answer["searched"]))
+        assert answer["recall"]["kind"] == "expected"
+        assert answer["results"][0]["path"] == "red/0.jpg"
+    assert searched == [(1, 6), (2, 12), (3, 18), (3, 18)]
+    assert 0 < recalls[0] < recalls[1] < recalls[2] == recalls[3] == 1.0
+    (exact,) = answers(calibrated, calibrated.red, "--exact")
+    assert (exact["searched"], exact["clusters_searched"][0]) == (18, exact["cluster"])
+
+
+def test_as_many_clusters_as_a_recall_asks_for(calibrated: Place) -> None:
+    (little,) = answers(calibrated, calibrated.red, "--probes", "auto", "--recall", "0.1")
+    (much,) = answers(calibrated, calibrated.red, "--probes", "auto", "--recall", "1")
+    assert little["searched"] < much["searched"]
+    assert little["recall"]["value"] >= 0.1
+    assert much["recall"]["value"] >= 0.99
+
+
+def test_verify_measures_what_was_lost(calibrated: Place) -> None:
+    (answer,) = answers(calibrated, calibrated.red, "--verify", "-n", "12")
+    assert answer["recall"] == {"value": 0.5, "kind": "measured"}  # six of twelve are red
+    (whole,) = answers(calibrated, calibrated.red, "--verify", "-n", "6")
+    assert whole["recall"] == {"value": 1.0, "kind": "measured"}
+    table = ask(calibrated, calibrated.red, "--verify", "-n", "12").lines
+    assert table[0].endswith("found 50 % of the best 12")
+
+
+def test_without_a_calibration_there_is_nothing_to_expect(place: Place) -> None:
+    (answer,) = answers(place, place.red, "--probes", "2")
+    assert (answer["recall"], answer["stands_out"]) == (None, None)
+    assert answer["results"][0]["percentile"] is None
+    for option in (("--probes", "auto"), ("--min-percentile", "50")):
+        done = ask(place, place.red, *option)
+        assert done.code == 1
+        assert "run `indexer recluster`" in done.err
+
+
+def test_scores_and_percentiles_cut_the_list(calibrated: Place) -> None:
+    (answer,) = answers(calibrated, calibrated.red, "--exact", "-n", "18")
+    scores = [one["score"] for one in answer["results"]]
+    percentiles = [one["percentile"] for one in answer["results"]]
+    assert percentiles == sorted(percentiles, reverse=True)
+    assert (percentiles[0], len(scores)) == (100.0, 18)
+    least = ("--exact", "-n", "18", "--min-score", f"{scores[5] - 1e-4:.5f}")
+    (cut,) = answers(calibrated, calibrated.red, *least)
+    assert [one["score"] for one in cut["results"]] == scores[:6]
+    table = ask(calibrated, calibrated.red, *least).lines
+    assert table[2].split() == ["rank", "score", "percentile", "tier", "cluster", "path"]
+    assert table[-1] == "12 more results were not alike enough"
+    (few,) = answers(calibrated, calibrated.red, "--exact", "--min-percentile", "99.99")
+    assert len(few["results"]) < 6
+
+
+def test_a_picture_like_none_is_told(calibrated: Place, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).resize((512, 512), Image.Resampling.NEAREST).save(tmp_path / "odd.png")
+    (odd,) = answers(calibrated, str(tmp_path / "odd.png"), "--exact")
+    (known,) = answers(calibrated, calibrated.red)
+    assert (odd["stands_out"], known["stands_out"]) == (False, True)
+    table = ask(calibrated, str(tmp_path / "odd.png"), "--exact").lines
+    assert table[-1].startswith("nothing here looks like it: the best score is below")
+
+
+def test_several_images_together_and_away_from_one(place: Place) -> None:
+    green, blue = (str(place.photos / color / "0.jpg") for color in ("green", "blue"))
+    (answer,) = answers(place, "--together", place.red, green, "--exact", "-n", "12")
+    assert answer["query"] == f"{place.red} + {green}"
+    assert {one["path"].split("/")[0] for one in answer["results"]} == {"red", "green"}
+    (away,) = answers(place, place.red, "--not", green, "--exact", "-n", "18")
+    assert away["query"] == f"{place.red} - {green}"
+    ranks = {one["path"]: one["rank"] for one in away["results"]}
+    assert max(ranks[f"blue/{n}.jpg"] for n in range(6)) < min(
+        ranks[f"green/{n}.jpg"] for n in range(6)
+    )
+    (by_id,) = answers(place, place.red, "--json", "-n", "1")
+    point = by_id["results"][0]["id"]
+    together = [
+        [one["path"] for one in answers(place, "--together", first, blue, "--exact")[0]["results"]]
+        for first in (point, place.red)
+    ]
+    assert together[0] == together[1]
+    done = ask(place, place.red, "--not", place.red, "--not", str(place.photos / "no.jpg"))
+    assert done.code == 1
+    assert "no.jpg is no file" in done.err
+
+
+def test_tiers_tell_the_same_picture_from_altered_and_like_ones(
+    calibrated: Place, tmp_path: Path
+) -> None:
+    (answer,) = answers(calibrated, calibrated.red, "--exact", "-n", "18")
+    tiers = [one["tier"] for one in answer["results"]]
+    assert tiers[0] == "exact"
+    assert tiers == sorted(tiers, key=["exact", "near", "similar", None].index)
+    assert tiers[-1] is None
+    with Image.open(calibrated.red) as picture:
+        picture.save(tmp_path / "same.png")
+        picture.resize((picture.width // 2, picture.height // 2)).save(tmp_path / "small.jpg")
+    for name, wanted in (("same.png", "exact"), ("small.jpg", "near")):
+        (found,) = answers(calibrated, str(tmp_path / name), "--tier", "near")
+        assert [(one["path"], one["tier"]) for one in found["results"]] == [("red/0.jpg", wanted)]
+    (none,) = answers(calibrated, str(tmp_path / "small.jpg"), "--tier", "exact")
+    assert none["results"] == []
+
+
+def test_an_explanation_in_table_json_sheet_and_page(calibrated: Place, tmp_path: Path) -> None:
+    (answer,) = answers(calibrated, calibrated.red, "-n", "2", "--explain")
+    told = [one["explain"] for one in answer["results"]]
+    assert told[0]["cluster"] == answer["results"][0]["cluster"]
+    assert (told[0]["hash_bits"], told[0]["percentile"]) == (0, 100.0)
+    assert told[0]["border"] > 0
+    assert told[1]["hash_bits"] > 0
+    sheet, page = tmp_path / "sheet.png", tmp_path / "page.html"
+    options = ("-n", "2", "--explain", "--sheet", str(sheet), "--html", str(page))
+    done = ask(calibrated, calibrated.red, *options)
+    assert (done.code, done.err) == (0, "")
+    assert "0 of 64 hash bits differ" in done.lines[4]
+    assert "from the border to" in done.lines[4]
+    assert "hash bits differ" in page.read_text()
+    with Image.open(sheet) as drawn:
+        assert drawn.width > 0
+
+
+def test_an_indexed_image_at_random(place: Place) -> None:
+    asked = {answers(place, "--random", "-n", "1")[0]["query"] for _ in range(12)}
+    assert len(asked) > 1
+    points = {one["id"] for one in answers(place, place.red, "--exact", "-n", "18")[0]["results"]}
+    assert asked <= points
+
+
+def test_conditions_are_met_by_all_results_and_do_not_shorten_the_list(place: Place) -> None:
+    (answer,) = answers(place, place.red, "--exact", "-n", "6", "--where", "folder=blue")
+    assert [one["path"].split("/")[0] for one in answer["results"]] == ["blue"] * 6
+    assert (answer["searched"], answer["total"], answer["recall"]["value"]) == (6, 18, 1.0)
+    (none,) = answers(place, place.red, "--exact", "--where", "width>=100000")
+    assert (none["results"], none["searched"]) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--probes", "0"), "'0' is none of auto, all and the whole numbers from 1"),
+        (("--probes", "some"), "'some' is none of auto, all"),
+        (("--exact", "--probes", "2"), "--exact searches everything"),
+        (("--recall", "0.9"), "give both"),
+        (("--probes", "auto", "--recall", "1.5"), "recall is 1.5: give a number from 0 to 1"),
+        (("--probes", "auto", "--recall", "0"), "recall is 0"),
+        (("--min-score", "2"), "min score is 2.0: give a number from -1 to 1"),
+        (("--min-percentile", "nan"), "min percentile is nan"),
+        (("--where", "colour=red"), "'colour' cannot be filtered: choose one of folder"),
+        (("--where", "width>=9", "--where", "width<2"), "begins at 9 and ends at 2"),
+        (("--tier", "twin"), "'twin' is none of exact, near, similar"),
+        (("--random",), "--random asks with one indexed image"),
+        (("other.jpg", "--not", "x.jpg"), "--not with several images needs --together"),
+    ],
+)
+def test_what_cannot_be_asked_is_wrong_usage(
+    place: Place, arguments: tuple[str, ...], said: str
+) -> None:
+    done = ask(place, place.red, *arguments)
+    assert (done.code, done.out) == (2, b"")
+    assert said in " ".join(done.err.split())
+
+
+def test_no_image_is_wrong_usage(place: Place) -> None:
+    done = ask(place)
+    assert done.code == 2
+    assert "give at least one, or --random" in done.err

@@ -47,6 +47,7 @@ CASES = {
     35: "a decoder that hangs or crashes",
     36: "1x1, all black, an encoder that yields NaN",
     37: "a bundle missing, damaged, of another size, swapped",
+    43: "relabelling interrupted by kill -9",
 }
 """The cases of the indexer, by the number that the tests are marked with."""
 

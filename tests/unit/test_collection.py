@@ -9,10 +9,11 @@ import numpy as np
 
 from searcher.collection import Collection, Labels, first_level
 from searcher.folder_queries import FolderQueries, list_files, sampled
-from searcher.probing import BatchSearch, clusters_searched, quality
+from searcher.probing import BatchSearch, Looked, clusters_searched, quality, ways
+from searcher.search import Searcher
 from shared.clustering import Clustering
 from shared.roots import root_id
-from tests.fakes import MemoryStore, axis_vector, record
+from tests.fakes import MeanColorEncoder, MemoryStore, axis_vector, record
 
 
 def filled(*names: str, root: str = "/photos") -> MemoryStore:
@@ -57,7 +58,7 @@ def test_only_labels_that_another_point_has_count() -> None:
     own = np.array(
         [rows[record(name).id] for name in ("a/1", "b/1")] + [-1, -1, rows[record("plain").id]]
     )
-    labels = Labels.of(paths, own, collection)
+    labels = Labels.of([first_level(path) for path in paths], collection.labels, own)
     assert labels.counts.tolist() == [True, False, True, False, False]
     relevant = [rows[record(name).id] for name in ("a/2", "b/1", "plain")]
     assert labels.relevant(0, relevant).tolist() == [True, False, False]
@@ -71,28 +72,38 @@ def test_batches_answer_as_single_questions_would_and_without_the_own_point() ->
     points = store.get([record(name).id for name in names], with_vectors=True)
     vectors = np.stack([points[record(name).id].vector for name in names])  # type: ignore[misc]
     search = BatchSearch(store, collection, vectors, rows, 3)
-    exact = search.answers([(None,)] * 80)
+    exact = search.answers({"all": [(None,)] * 80})["all"]
     near = rows[[38, 39, 41, 42]].tolist()  # at even angles, two on either side
     assert set(exact[40]) < set(near)
     assert set(exact[40][:2]) == {rows[39], rows[41]}
     assert all(
         row not in answer and len(answer) == 3 for row, answer in zip(rows, exact, strict=True)
     )
-    halves = search.answers([(f"g1/{place % 2}",) for place in range(80)])
-    labels = Labels.of([name.encode() for name in names], rows, collection)
+    own: list[Looked] = [(f"g1/{place % 2}",) for place in range(80)]
+    halves = search.answers({1: own})[1]
+    folders = [first_level(name.encode()) for name in names]
+    labels = Labels.of(folders, collection.labels, rows)
     found = quality(labels, halves, 3)
     assert found is not None
     assert (found.precision, found.average_precision) == (1, 1)
-    both = search.answers([("g1/0", "g1/1")] * 80)
-    assert both == exact
+    together = search.answers({1: own, 2: [("g1/0", "g1/1")] * 80})
+    assert together == {1: halves, 2: exact}
 
 
 def test_clusters_are_searched_nearest_first() -> None:
     clustering = Clustering("e", "g2", np.stack([axis_vector(1), axis_vector(0, 1)]))
+    searcher = Searcher(MeanColorEncoder(), clustering, MemoryStore())
     vectors = np.stack([axis_vector(0, 1)])
-    assert clusters_searched(clustering, vectors, 1) == [("g2/1",)]
-    assert clusters_searched(clustering, vectors, 2) == [("g2/1", "g2/0")]
-    assert clusters_searched(clustering, vectors, "all") == [(None,)]
+    assert clusters_searched(searcher, vectors, 1) == [("g2/1",)]
+    assert clusters_searched(searcher, vectors, 2) == [("g2/1", "g2/0")]
+    assert clusters_searched(searcher, vectors, "all") == [(None,)]
+
+
+def test_ways_to_search_double_up_to_everything() -> None:
+    assert ways(1, calibrated=False) == (1, "all")
+    assert ways(2, calibrated=True) == (1, "auto", "all")
+    assert ways(5, calibrated=True) == (1, 2, 4, "auto", "all")
+    assert ways(8, calibrated=False) == (1, 2, 4, "all")
 
 
 def test_hidden_files_links_and_the_home_are_passed_over(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from indexer.database import Database
 from indexer.identity import FolderIdentity
-from indexer.journal import MAX_CANDIDATES, Indexed, Journal
+from indexer.journal import MAX_CANDIDATES, Arrived, Indexed, Journal, Spread
 from indexer.roots import Roots, find_root
 from shared.errors import JournalError, RootError
 from shared.reading import Signature
@@ -167,6 +168,44 @@ def test_a_journal_of_the_first_format_is_read_and_brought_up_to_date(tmp_path: 
         assert (root.folder, root.identity) == (b"/photos", FolderIdentity(5, 6, None))
         database.close()
     assert FolderIdentity(5, 6, 7).is_same(root.identity)
+
+
+def test_a_journal_that_counted_no_arrivals_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite3"
+    Database(path).close()
+    with sqlite3.connect(path) as raw:
+        raw.executescript("DROP TABLE arrivals; PRAGMA user_version=2;")
+    raw.close()
+    for images in (2, 4):
+        database = Database(path)
+        journal = Journal(database)
+        arrived = Arrived("g1", np.array([0.5, 1.0], np.float32))
+        journal.done("e", [], arrived=arrived)
+        assert journal.arrivals("e", "g1") == Spread(images, 0.75)
+        database.close()
+
+
+def test_arrivals_add_up_until_another_generation_begins(journal: Journal) -> None:
+    def arrive(generation: str, *distances: float) -> None:
+        came = Arrived(generation, np.array(distances, np.float32))
+        journal.done("e", [], arrived=came)
+
+    assert journal.arrivals("e", "g1") is None
+    arrive("g1", 0.5, 0.75)
+    arrive("g1")
+    arrive("g1", 1.0)
+    assert journal.arrivals("e", "g1") == Spread(3, 0.75)
+    assert journal.arrivals("e", "g2") is journal.arrivals("f", "g1") is None
+    for _ in range(2):  # twice is harmless
+        journal.begin_generation("e", "g2", Spread(3, 0.25))
+    assert journal.arrivals("e", "g1") is None
+    arrive("g2", 1.25)
+    assert journal.arrivals("e", "g2") == Spread(4, 0.5)
+    journal.begin_generation("e", "g3", None)
+    assert journal.arrivals("e", "g3") is None
+    arrive("g3", 1.0)
+    journal.drop_collection("e")
+    assert journal.arrivals("e", "g3") is None
 
 
 def test_a_journal_of_another_version_or_kind_is_refused(tmp_path: Path) -> None:

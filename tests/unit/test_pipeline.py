@@ -12,7 +12,7 @@ from PIL import Image
 
 from indexer.database import Database
 from indexer.decoding.pool import DecodingPool
-from indexer.journal import Journal
+from indexer.journal import Journal, Spread
 from indexer.pipeline import Pipeline, Target
 from indexer.settling import look
 from shared.clustering import Clustering
@@ -291,3 +291,19 @@ def test_a_file_that_changed_since_it_was_owed_waits_until_it_rests(line: Line) 
     line.owe("growing.png", "bad.png")
     line.run()
     assert line.journal.counts() == {"owed": 0, "unsettled": 0, "indexed": 1, "refused": 1}
+
+
+def test_arrivals_are_measured_once_and_copies_are_none(line: Line) -> None:
+    half = Clustering("mean-color", "g4", CENTROIDS / 2)
+    line.pipeline.retarget([Target(line.encoder, half, line.store)])
+    content = line.draw("red.png", (255, 0, 0)).read_bytes()
+    line.draw("green.png", (0, 255, 0))
+    line.owe("red.png", "green.png")
+    line.run()
+    assert line.journal.arrivals("mean-color", "g4") == Spread(2, 0.5)
+    assert line.point("green.png").cluster == ("g4/1",)
+    (line.folder / "again.png").write_bytes(content)
+    line.owe("again.png")
+    line.run()
+    assert line.store.count() == 3
+    assert line.journal.arrivals("mean-color", "g4") == Spread(2, 0.5)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,10 +16,11 @@ import pytest
 from PIL import Image
 
 from searcher.answer import Answer, Took
+from searcher.drawing import GAP, MARGIN, TITLE
 from searcher.html_page import write_page
 from searcher.pictures import Asked, Picture, located, query_picture, result_picture
 from searcher.query import Query
-from searcher.sheet import CELL, GAP, MARGIN, QUERY_CELL, TITLE, draw_sheet
+from searcher.sheet import CELL, QUERY_CELL, draw_sheet
 from shared.reading import Limits
 from shared.types import ScoredImage
 from tests.fakes import record
@@ -200,3 +202,35 @@ def test_names_are_text_on_the_page(tmp_path: Path) -> None:
 def test_the_sheet_has_room_for_any_number(tmp_path: Path, results: int) -> None:
     one, roots = asked(tmp_path, [f"{n}.png" for n in range(results)])
     assert draw_sheet([one], roots).height >= MARGIN + TITLE + -(-results // 4) * (CELL + 56)
+
+
+def explained(tmp_path: Path) -> tuple[Asked, dict[str, Path]]:
+    (tmp_path / "red.png").write_bytes(png("red"))
+    one, roots = asked(tmp_path, ["red.png", "gone.png"])
+    heats = {"0": Image.new("RGB", (64, 64), "lime")}
+    return replace(one, heats=heats, explained={"0": f"cluster g1/0 · {SCRIPT}"}), roots
+
+
+def test_the_sheet_shows_heat_below_the_result(tmp_path: Path) -> None:
+    one, roots = explained(tmp_path)
+    sheet = draw_sheet([one], roots)
+    x, y = corner(0)
+    assert sheet.getpixel((x + CELL // 2, y + CELL // 2)) == (255, 0, 0)
+    assert sheet.getpixel((x + CELL // 2, y + CELL + CELL // 2)) == (0, 255, 0)
+    plain = draw_sheet([replace(one, heats={}, explained={})], roots)
+    assert sheet.height > plain.height
+    # The legend's strip ends in its hottest colour.
+    strip = np.asarray(sheet)[MARGIN + TITLE + QUERY_CELL :, MARGIN + QUERY_CELL - 1].astype(int)
+    assert (np.ptp(strip, axis=1) > 80).sum() >= 8
+
+
+def test_the_page_shows_heat_and_why(tmp_path: Path) -> None:
+    one, roots = explained(tmp_path)
+    tags = Tags(write_page([one], roots))
+    assert [image["alt"] for image in tags.named("img")] == [
+        *("query: query.png", "", "result 1: red.png", "heat map of result 1")
+    ]
+    assert "no heat map" in tags.text
+    assert f"cluster g1/0 · {SCRIPT}" in tags.text
+    assert "Zeiler and Fergus 2014" in tags.text
+    assert "Zeiler" not in write_page([replace(one, heats={})], roots)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from searcher.answer import answer_json
+from searcher.asking import Request
 from searcher.search import Searcher, embed, merge
 from shared.clustering import Clustering
 from shared.errors import ImageRefused, QueryError, StoreMissing
@@ -41,7 +42,7 @@ def searcher() -> Searcher:
 
 
 def test_the_json_contract_key_by_key(searcher: Searcher) -> None:
-    answer = searcher.ask_image(png((255, 0, 0)), 2)
+    answer = searcher.ask_image(png((255, 0, 0)), Request(2))
     value = json.loads(json.dumps(answer_json("query.png", answer)))
     took = value.pop("took_ms")
     assert value == {
@@ -52,6 +53,7 @@ def test_the_json_contract_key_by_key(searcher: Searcher) -> None:
         "searched": 3,
         "total": 4,
         "recall": None,
+        "stands_out": None,
         "results": [
             {
                 "rank": 1,
@@ -62,6 +64,7 @@ def test_the_json_contract_key_by_key(searcher: Searcher) -> None:
                 "cluster": "g1/0",
                 "tier": None,
                 "percentile": None,
+                "explain": None,
             },
             {
                 "rank": 2,
@@ -72,6 +75,7 @@ def test_the_json_contract_key_by_key(searcher: Searcher) -> None:
                 "cluster": "g1/0",
                 "tier": None,
                 "percentile": None,
+                "explain": None,
             },
         ],
     }
@@ -82,7 +86,7 @@ def test_the_json_contract_key_by_key(searcher: Searcher) -> None:
 
 
 def test_only_the_querys_own_cluster_answers(searcher: Searcher) -> None:
-    answer = searcher.ask_vector(axis_vector(0.8, 0.6), 12)
+    answer = searcher.ask_vector(axis_vector(0.8, 0.6), Request(12))
     assert [image.record.path for image in answer.results if image.record] == [
         "reddish.jpg",
         "red.jpg",
@@ -96,13 +100,13 @@ def test_only_the_querys_own_cluster_answers(searcher: Searcher) -> None:
 def test_pixels_vectors_and_ids_ask_the_same_question(searcher: Searcher) -> None:
     red = np.zeros((4, 4, 3), np.uint8)
     red[..., 0] = 255
-    by_pixels = searcher.ask(red, 3)
-    by_point = searcher.ask_point(record("red.jpg").id, 3)
+    by_pixels = searcher.ask(red, Request(3))
+    by_point = searcher.ask_point(record("red.jpg").id, Request(3))
     assert by_pixels.results == by_point.results
     assert by_point.point == record("red.jpg")
     assert by_pixels.point is None
     vector, took = embed(searcher.encoder, png((255, 0, 0)))
-    assert searcher.ask_vector(vector, 3, took).took.decode == took.decode > 0
+    assert searcher.ask_vector(vector, Request(3), took).took.decode == took.decode > 0
 
 
 def test_a_record_of_two_generations_shows_the_one_that_answers(searcher: Searcher) -> None:
@@ -110,7 +114,7 @@ def test_a_record_of_two_generations_shows_the_one_that_answers(searcher: Search
 
     both = replace(record("both.jpg"), cluster=("g2/7", "g10/1", "g1/0"))
     searcher.store.upsert([both], axis_vector(1)[None])
-    answer = searcher.ask_vector(axis_vector(1), 4)
+    answer = searcher.ask_vector(axis_vector(1), Request(4))
     assert answer.cluster_of(both) == "g1/0"
     assert answer.cluster_of(replace(both, cluster=("g10/1",))) is None
 
@@ -120,27 +124,27 @@ def test_a_vector_that_cannot_be_compared_is_a_query_error(
     searcher: Searcher, vector: np.ndarray
 ) -> None:
     with pytest.raises(QueryError, match="gives no vector that can be compared"):
-        searcher.ask_vector(np.asarray(vector, np.float32), 3)
+        searcher.ask_vector(np.asarray(vector, np.float32), Request(3))
 
 
 def test_questions_that_cannot_be_asked(searcher: Searcher) -> None:
     with pytest.raises(QueryError, match="no indexed image has this id"):
-        searcher.ask_point("00000000-0000-5000-8000-000000000000", 3)
+        searcher.ask_point("00000000-0000-5000-8000-000000000000", Request(3))
     with pytest.raises(QueryError, match="0 results"):
-        searcher.ask_vector(axis_vector(1), 0)
+        searcher.ask_vector(axis_vector(1), Request(0))
     with pytest.raises(ImageRefused):
-        searcher.ask_image(b"no image", 3)
+        searcher.ask_image(b"no image", Request(3))
 
 
 def test_an_empty_index_says_what_to_do(searcher: Searcher) -> None:
     empty = Searcher(searcher.encoder, searcher.clustering, MemoryStore())
     with pytest.raises(StoreMissing, match="nothing is indexed yet: run `indexer scan DIR` first"):
-        empty.ask_vector(axis_vector(1), 3)
+        empty.ask_vector(axis_vector(1), Request(3))
 
 
 def test_an_empty_cluster_gives_no_results(searcher: Searcher) -> None:
     searcher.store.delete([record("green.jpg").id])
-    answer = searcher.ask_vector(axis_vector(0, 1), 3)
+    answer = searcher.ask_vector(axis_vector(0, 1), Request(3))
     assert (answer.cluster, answer.results, answer.searched, answer.total) == ("g1/1", (), 0, 3)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import threading
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from shared.errors import StoreBusy, StoreError, StoreMissing
 from shared.store.collections import EdgeCollections
 from shared.store.edge import EdgeStore
 from shared.store.protocol import Probe
-from shared.types import Embeddings
+from shared.store.warming import fetch
+from shared.types import Embeddings, ImageRecord
 from tests.fakes import record
 
 
@@ -144,3 +147,88 @@ def test_threads_may_share_a_store(tmp_path: Path) -> None:
     assert failures == []
     assert store.count() == 4 * 5 * 19
     store.close()
+
+
+def two_clusters(count: int) -> list[ImageRecord]:
+    return [record(f"{n}.jpg", f"g1/{n % 2}") for n in range(count)]
+
+
+def found_share(store: EdgeStore, made: Embeddings, limit: int, cluster: str | None) -> float:
+    """Which share of its nearest points 30 queries find, by an exact scan in float32."""
+    items = two_clusters(len(made))
+    rows_of = [n for n, item in enumerate(items) if cluster in (None, item.cluster[0])]
+    share = 0.0
+    for query in rows(30, seed=1):
+        nearest = sorted(rows_of, key=lambda n: -float(made[n] @ query))[:limit]
+        [hits] = store.search([Probe(query, cluster, limit)], with_records=False)
+        assert len(hits) == limit
+        share += len({hit.id for hit in hits} & {items[n].id for n in nearest}) / limit / 30
+    return share
+
+
+def test_a_cluster_is_scanned_in_int8_and_its_nearest_are_found(tmp_path: Path) -> None:
+    made = rows(4000)
+    store = EdgeStore.open(tmp_path / "c", create=True, flush_points=10**6)
+    store.upsert(two_clusters(4000), made)
+    store.tidy()
+    assert list(tmp_path.glob("c/segments/*/vector_storage/quantized.data"))
+    for limit in (1, 10, 100, 150):
+        assert found_share(store, made, limit, "g1/1") >= 0.99
+    assert found_share(store, made, 10, None) >= 0.99
+    [own] = store.search([Probe(made[7], "g1/1", 1)])[0]
+    assert own.id == record("7.jpg").id
+    assert own.score == pytest.approx(1, abs=1e-3)  # Float16's, not Int8's
+    store.close()
+
+
+def test_a_collection_from_before_int8_goes_on_without(tmp_path: Path) -> None:
+    EdgeStore.open(tmp_path / "c", create=True).close()
+    config = tmp_path / "c" / "edge_config.json"
+    held = json.loads(config.read_text())
+    assert held["vectors"][""].pop("quantization_config")
+    config.write_text(json.dumps(held))
+    made = rows(2000)
+    for part in (slice(0, 1000), slice(1000, 2000)):
+        store = EdgeStore.open(tmp_path / "c", flush_points=10**6)
+        store.upsert(two_clusters(2000)[part], made[part])
+        store.tidy()
+        store.close()
+    store = EdgeStore.open(tmp_path / "c")
+    assert found_share(store, made, 10, "g1/0") >= 0.99
+    assert found_share(store, made, 10, None) >= 0.99
+    assert not list(tmp_path.glob("c/segments/*/vector_storage/quantized.data"))
+    assert json.loads(config.read_text()) == held
+    store.close()
+
+
+def test_vectors_are_fetched_after_a_merge_and_by_who_goes_on_asking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda *given: asked.append(given[1:3]))
+
+    def fetched() -> int:
+        total = sum(length for _, length in asked)
+        asked.clear()
+        return total
+
+    store = EdgeStore.open(tmp_path / "c", create=True, flush_points=1500)
+    store.upsert([record(f"{n}.jpg") for n in range(1500)], rows(1500))
+    assert fetched() >= 1500 * 512 * 3
+    store.tidy()
+    assert fetched() == 0
+    store.close()
+    store = EdgeStore.open(tmp_path / "c")
+    probe = Probe(rows(1)[0], "g1/0", 5)
+    store.search([probe])
+    assert fetched() == 0
+    store.search([probe])
+    assert fetched() >= 1500 * 512 * 3
+    store.search([probe])
+    assert fetched() == 0
+    store.close()
+
+
+def test_fetching_passes_over_files_that_have_gone(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"x")
+    fetch([tmp_path / "gone", tmp_path, tmp_path / "there"])

@@ -307,6 +307,10 @@ def test_a_foreign_folder_is_not_trusted(settings: Settings, tmp_path: Path) -> 
         StoreHub(settings, long_lived=True)
 
 
+def request(verb: object, **header: object) -> bytes:
+    return wire.encode({"wire": wire.WIRE_VERSION, "verb": verb, **header}, limit=1000)
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
@@ -319,12 +323,15 @@ def test_a_foreign_folder_is_not_trusted(settings: Settings, tmp_path: Path) -> 
         struct.pack("<II", 6, 2) + b"[]",
         struct.pack("<II", 9, 2) + b"{}\0\0\0",
         struct.pack("<II", 100_004, 100_000) + b"[" * 100_000,
-        wire.encode({"wire": 1, "verb": "open"}, limit=1000),
-        wire.encode({"wire": 1, "verb": "close", "collection": "c"}, limit=1000),
-        wire.encode({"wire": 1, "verb": "_run", "collection": "c"}, limit=1000),
-        wire.encode({"wire": 1, "verb": ["x"], "collection": "c"}, limit=1000),
-        wire.encode({"wire": 1, "verb": "get", "collection": "c", "ids": 7}, limit=1000),
-        wire.encode({"wire": 1, "verb": "upsert", "collection": "c", "records": [1]}, limit=1000),
+        request("open"),
+        request("close", collection="c"),
+        request("_run", collection="c"),
+        request(["x"], collection="c"),
+        request("get", collection="c", ids=7),
+        request("upsert", collection="c", records=[1]),
+        request("count", collection="c", cluster=None, where=[["colour", "=", "red"]]),
+        request("count", collection="c", cluster=None, where=7),
+        request("set_labels", collection="c", labels=[["x"]]),
     ],
 )
 def test_garbage_ends_that_connection_only(
@@ -351,7 +358,7 @@ def test_another_version_is_told_so(owned: Settings, owner: StoreHub) -> None:
     with raw_connection(owned) as link:
         link.sendall(wire.encode({"wire": 99, "verb": "names"}, limit=1000))
         header, _ = wire.receive(link, limit=1000)
-    assert "version 1, not 99: restart it" in header["message"]
+    assert f"version {wire.WIRE_VERSION}, not 99: restart it" in header["message"]
 
 
 def test_a_request_over_the_limit_is_split(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.training.labels import labels_for, read_labels
-from shared.errors import TrainingError
+from shared.labels import labels_for, read_labels
+from shared.errors import LabelsError
 
 
 def files(root: Path, *names: str) -> list[Path]:
@@ -144,11 +144,11 @@ def test_what_is_wrong_is_one_clear_line(
 ) -> None:
     paths = files(root, "1.jpg")
     table.write_bytes(content)
-    with pytest.raises(TrainingError, match=message) as raised:
+    with pytest.raises(LabelsError, match=message) as raised:
         labels_for(paths, [root], table)
     assert "\n" not in str(raised.value)
 
 
 def test_a_table_that_cannot_be_read(root: Path, table: Path) -> None:
-    with pytest.raises(TrainingError, match="cannot be read: No such file"):
+    with pytest.raises(LabelsError, match="cannot be read: No such file"):
         labels_for(files(root, "1.jpg"), [root], table)

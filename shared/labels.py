@@ -1,4 +1,4 @@
-"""Which label each picture has: its first folder, or what a CSV says. Imports no framework."""
+"""Which label each picture has: its first folder, or what a CSV says."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from indexer.training.source import ImagePath
-from shared.errors import TrainingError
+from shared.errors import LabelsError
+
+FilePath = str | bytes | os.PathLike[str]
 
 _FILE_COLUMNS, _LABEL_COLUMN = ("file", "path", "filename"), "label"
 
@@ -26,13 +27,13 @@ class Labels:
 
 
 def labels_for(
-    paths: Sequence[ImagePath], folders: Sequence[Path], csv: Path | None
+    paths: Sequence[FilePath], folders: Sequence[Path], csv: Path | None
 ) -> dict[bytes, str]:
     """The label of each path, by `os.fsencode(path)`; see `read_labels`."""
     return read_labels(paths, folders, csv).by_path
 
 
-def read_labels(paths: Sequence[ImagePath], folders: Sequence[Path], csv: Path | None) -> Labels:
+def read_labels(paths: Sequence[FilePath], folders: Sequence[Path], csv: Path | None) -> Labels:
     """From the first folder level below one of `folders`, or from a CSV.
 
     Folders of the same name below several of `folders` are one label; where these lie in each
@@ -40,7 +41,7 @@ def read_labels(paths: Sequence[ImagePath], folders: Sequence[Path], csv: Path |
     picture that lies in one of `folders` itself has no label.
 
     The CSV is UTF-8 and RFC 4180 with a header: a column `label`, and one called `file`, `path` or
-    `filename` that is absolute or relative to one of `folders`. Raises `TrainingError` with one
+    `filename` that is absolute or relative to one of `folders`. Raises `LabelsError` with one
     line if it cannot be read, lacks a column, gives a picture two labels, or none to any picture.
     """
     known = [os.fsencode(path) for path in paths]
@@ -84,13 +85,13 @@ def _from_csv(paths: Sequence[bytes], roots: Sequence[bytes], table: Path) -> La
         for path in sorted(pictures):
             before, where = found.setdefault(path, (label, line))
             if before != label:
-                raise TrainingError(
+                raise LabelsError(
                     f"labels {table}: {file!r} is {before!r} in line {where} and {label!r} in "
                     f"line {line}: a picture has one label"
                 )
     if not found:
         first = f" (the first missing is {missing[0]})" if missing else ""
-        raise TrainingError(
+        raise LabelsError(
             f"labels {table}: no row gives one of {len(paths)} pictures a label{first}: files must "
             "be relative to the folder of pictures, or absolute"
         )
@@ -129,9 +130,9 @@ def _rows(path: Path) -> Iterator[tuple[int, str, str]]:
         with path.open(encoding="utf-8-sig", newline="") as opened:
             yield from _parsed(path, opened)
     except OSError as error:
-        raise TrainingError(f"labels {path} cannot be read: {error.strerror}") from error
+        raise LabelsError(f"labels {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise TrainingError(
+        raise LabelsError(
             f"labels {path} are not UTF-8 (byte {error.object[error.start]:#04x}): "
             "save the file as UTF-8"
         ) from error
@@ -143,7 +144,7 @@ def _parsed(path: Path, opened: TextIO) -> Iterator[tuple[int, str, str]]:
         header = [name.strip().casefold() for name in next(reader, [])]
         at_file = next((header.index(name) for name in _FILE_COLUMNS if name in header), None)
         if at_file is None or _LABEL_COLUMN not in header:
-            raise TrainingError(
+            raise LabelsError(
                 f"labels {path}: the first line is {','.join(header)[:80]!r}: it must name the "
                 "columns, file and label, with a comma between"
             )
@@ -153,10 +154,10 @@ def _parsed(path: Path, opened: TextIO) -> Iterator[tuple[int, str, str]]:
                 continue
             short = len(row) <= max(at_file, at_label)
             if short or not row[at_file].strip() or "\0" in row[at_file]:
-                raise TrainingError(
+                raise LabelsError(
                     f"labels {path}: line {reader.line_num} is {','.join(row)[:80]!r}: "
                     "it must have a file and a label"
                 )
             yield reader.line_num, row[at_file].strip(), row[at_label].strip()
     except csv.Error as error:
-        raise TrainingError(f"labels {path}: line {reader.line_num} is no CSV: {error}") from error
+        raise LabelsError(f"labels {path}: line {reader.line_num} is no CSV: {error}") from error

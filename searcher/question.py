@@ -1,0 +1,148 @@
+"""A question made of examples: pictures that the results shall look like, or not look like."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from time import perf_counter
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from searcher.answer import Answer, Took
+from searcher.asking import Request
+from searcher.opening import Home
+from searcher.query import Query, read_query
+from searcher.search import Searcher, seen
+from shared.errors import ImageRefused, QueryError, StoreMissing
+from shared.store.protocol import VectorStore
+from shared.types import Decoded, ImageRecord
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """A picture with its vector, float32 (512,), or else the id of an indexed one, `query.point`.
+
+    `decoded` tells hashes and size of a picture.
+    """
+
+    query: Query
+    decoded: Decoded | None = None
+    vector: NDArray[np.float32] | None = None
+    took: Took = field(default_factory=Took)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """Examples to be like, at least one, and examples to be unlike. `shown`: as it was asked, in
+    valid Unicode. `given`: the same for error messages."""
+
+    shown: str
+    given: str
+    like: tuple[Example, ...]
+    unlike: tuple[Example, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one picture as it is."""
+        return len(self.like) == 1 and not self.unlike
+
+    @property
+    def took(self) -> Took:
+        """What reading the examples took."""
+        all_of_them = [example.took for example in (*self.like, *self.unlike)]
+        return Took(sum(one.decode for one in all_of_them), sum(one.encode for one in all_of_them))
+
+
+def read_example(text: str, home: Home) -> Example:
+    """A file, URL or id as an example, decoded and encoded; no store is needed.
+
+    Raises `QueryError` or `ImageRefused`; their messages do not repeat the text.
+    """
+    query = read_query(text, home.settings)
+    if query.data is None:
+        return Example(query)
+    home.encoder.load()  # before the clock of `Took` starts
+    decoded, vector, took = seen(home.encoder, query.data, home.limits)
+    return Example(query, decoded, vector, took)
+
+
+def read_question(like: Sequence[str], unlike: Sequence[str], home: Home) -> Question:
+    """A question about all of these at once; raises as `read_example`, naming the text where there
+    are several."""
+    given = " + ".join(like) + "".join(f" - {text}" for text in unlike)
+    several = len(like) + len(unlike) > 1
+    examples = [_read(text, home, several) for text in (*like, *unlike)]
+    shown = [example.query.shown for example in examples]
+    return Question(
+        shown=" + ".join(shown[: len(like)]) + "".join(f" - {text}" for text in shown[len(like) :]),
+        given=given,
+        like=tuple(examples[: len(like)]),
+        unlike=tuple(examples[len(like) :]),
+    )
+
+
+def _read(text: str, home: Home, several: bool) -> Example:
+    try:
+        return read_example(text, home)
+    except (QueryError, ImageRefused) as error:
+        if not several:
+            raise
+        raise type(error)(f"{text} {error}") from error
+
+
+def random_question(store: VectorStore, seed: int) -> Question:
+    """An indexed picture at random. Raises `StoreMissing` if there is none.
+
+    Ids are hashes, so that the first one after a random id is any of them, nearly evenly.
+    """
+    start = str(UUID(int=random.Random(seed).getrandbits(128)))  # noqa: S311 - no secret
+    found = store.id_page(start, 1)[0] or store.id_page(None, 1)[0]
+    if not found:
+        raise StoreMissing("nothing is indexed yet: run `indexer scan DIR` first")
+    return Question(found[0], found[0], (Example(Query(found[0], point=found[0])),))
+
+
+def answer(question: Question, searcher: Searcher, request: Request) -> Answer:
+    """Ask for what looks like the examples. Raises what `Searcher` raises."""
+    started = perf_counter()
+    points = [one.query.point for one in (*question.like, *question.unlike) if one.query.point]
+    stored = searcher.store.get(points, with_vectors=True) if points else {}
+    records: list[ImageRecord] = []
+
+    def vector(example: Example) -> NDArray[np.float32]:
+        if example.vector is not None:
+            return example.vector
+        found = stored.get(str(example.query.point))
+        if found is None or found.vector is None:
+            raise QueryError("no indexed image has this id")
+        records.append(found.record)
+        return found.vector
+
+    like, unlike = [vector(one) for one in question.like], [vector(one) for one in question.unlike]
+    row = like[0] if question.is_plain else combined(like, unlike)
+    took = replace(question.took, search=(perf_counter() - started) * 1000)
+    found = searcher.ask_vector(row, request, took)
+    # A mean of pictures is no picture, and nothing is known of how many neighbours it loses.
+    recall = found.recall if question.is_plain or request.verify else None
+    return replace(found, recall=recall, point=records[0] if question.like[0].query.point else None)
+
+
+def combined(
+    like: Sequence[NDArray[np.float32]], unlike: Sequence[NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """float32 (512,), unit: the mean of the vectors to be like, moved away from the mean of the
+    others by as much as lies between them, as Qdrant's *average vector* recommendation does.
+
+    Raises `QueryError` if nothing is left of it.
+    """
+    wanted = np.stack(like).astype(np.float64).mean(axis=0)
+    if unlike:
+        wanted = 2 * wanted - np.stack(unlike).astype(np.float64).mean(axis=0)
+    length = float(np.linalg.norm(wanted))
+    if length < 1e-6:
+        raise QueryError("the examples cancel each other out: leave one out")
+    row: NDArray[np.float32] = (wanted / length).astype(np.float32)
+    return row

@@ -1,0 +1,104 @@
+"""Whether two pictures are the same, or one is the other altered: hash, vector, then pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from searcher.alike import Small, agreement
+from searcher.small_pictures import same_pixels
+from searcher.tier_rule import TierRule
+from shared.reading import Limits
+from shared.types import Decoded, ImageRecord
+
+Sameness = Literal["exact", "near"]
+
+_SAME_BITS = 6
+"""Bits by which the hashes of the same pixels may differ: a JPEG is hashed at a reduced scale."""
+_SAME_LEVELS = 2.0
+"""Mean difference of the same pixels' small pictures, for the same reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What is known of a picture without its pixels; `phash` is 16 hex digits."""
+
+    sha256: str
+    phash: str
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, picture: Decoded | ImageRecord) -> Fingerprint:
+        """Of a decoded query or an indexed image."""
+        return cls(picture.sha256, picture.phash, picture.width, picture.height)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """A picture as far as it can be seen here: `small` is None where its file cannot be read."""
+
+    fingerprint: Fingerprint
+    small: Small | None
+    data: Callable[[], bytes | None]
+
+
+def hash_distance(first: str, second: str) -> int:
+    """Bits, 0 to 64, in which two perceptual hashes of 16 hex digits differ."""
+    return (int(first, 16) ^ int(second, 16)).bit_count()
+
+
+def may_be_same(first: Fingerprint, second: Fingerprint, score: float, rule: TierRule) -> bool:
+    """Whether two pictures are worth looking at; `score` is the cosine of their vectors."""
+    if first.sha256 == second.sha256:
+        return True
+    close = hash_distance(first.phash, second.phash) <= rule.candidate_bits
+    return close and score >= rule.candidate_score
+
+
+def sameness(
+    pairs: Sequence[tuple[Sight, Sight, float]], rule: TierRule, limits: Limits
+) -> list[Sameness | None]:
+    """What each pair is to each other; the third of a pair is the cosine of its vectors."""
+    found: list[Sameness | None] = [None] * len(pairs)
+    looked: list[tuple[int, Small, Small]] = []
+    for place, (first, second, score) in enumerate(pairs):
+        if first.fingerprint.sha256 == second.fingerprint.sha256:
+            found[place] = "exact"
+        elif first.small is not None and second.small is not None:
+            looked.append((place, first.small, second.small))
+        elif _near_unseen(first, second, score, rule):
+            found[place] = "near"
+    shares = agreement([a for _, a, _ in looked], [b for _, _, b in looked])
+    for (place, a, b), share in zip(looked, shares, strict=True):
+        first, second, score = pairs[place]
+        if _same(first, second, a.distance(b), limits):
+            found[place] = "exact"
+        elif np.isnan(share):
+            found[place] = "near" if _near_unseen(first, second, score, rule) else None
+        elif share >= rule.agreement:
+            found[place] = "near"
+    return found
+
+
+def _near_unseen(first: Sight, second: Sight, score: float, rule: TierRule) -> bool:
+    bits = hash_distance(first.fingerprint.phash, second.fingerprint.phash)
+    return bits <= rule.unseen_bits and score >= rule.unseen_score
+
+
+def _same(first: Sight, second: Sight, levels: float, limits: Limits) -> bool:
+    """Whether the pixels are the same; the files are decoded in full only if all else says so."""
+    one, other = first.fingerprint, second.fingerprint
+    if (
+        (one.width, one.height) != (other.width, other.height)
+        or levels > _SAME_LEVELS
+        or hash_distance(one.phash, other.phash) > _SAME_BITS
+    ):
+        return False
+    a, b = first.data(), second.data()
+    if a is None or b is None:
+        return False
+    return same_pixels(a, b, max(one.width, one.height), limits)
