@@ -9,7 +9,7 @@ SEED ?= 0
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,figures,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,figures,map,dev]'
 	touch $@
 
 demo: $(STAMP)  ## Watch the example photographs, drop pictures in, ask with one
@@ -35,6 +35,7 @@ format: $(STAMP)  ## Format the code and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP)  ## Speed and memory against limits and against the article's way
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 clean:  ## Remove what the targets made

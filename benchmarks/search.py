@@ -116,16 +116,20 @@ class Course:
         self.flat = faiss.IndexFlatIP(size)
         self.flat.add(points)
 
-    def fill(self, store: EdgeStore) -> float:
-        """Write everything, tidied on the way as ever; the longest write in milliseconds."""
-        longest = 0.0
+    def fill(self, store: EdgeStore) -> tuple[float, float]:
+        """Write everything, tidied on the way as ever; milliseconds of the longest write.
+
+        By the clock, and of the processors: others may have them, and the disk, meanwhile.
+        """
+        longest = np.zeros(2)
         for start in range(0, len(self.records), _BATCH):
             some = slice(start, start + _BATCH)
-            began = time.perf_counter()
+            began = np.array([time.perf_counter(), time.process_time()])
             store.upsert(self.records[some], self.points[some])
-            longest = max(longest, time.perf_counter() - began)
+            ended = np.array([time.perf_counter(), time.process_time()])
+            longest = np.maximum(longest, ended - began)
         store.tidy()
-        return longest * 1e3
+        return float(longest[0]) * 1e3, float(longest[1]) * 1e3
 
     def sides(self, store: EdgeStore) -> dict[str, Search]:
         """Ways to ask, the one that all are compared with first."""
@@ -222,10 +226,10 @@ def measured(course: Course, store: EdgeStore, rounds: int) -> list[Row]:
 def compare(course: Course, work: Path, rounds: int, title: str) -> dict[str, Any]:
     """Fill a store, then measure on one processor and on all; prints a table for each."""
     store = EdgeStore.open(work / "points", create=True)
-    stall = course.fill(store)
+    stall, busy = course.fill(store)
     store.close()
     processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    found: dict[str, Any] = {"longest_write_ms": stall}
+    found: dict[str, Any] = {"longest_write_ms": stall, "longest_write_processor_ms": busy}
     for name, some in {"one processor": processors[:1], "all processors": processors}.items():
         if some:
             os.sched_setaffinity(0, some)  # before the store is opened: its threads inherit it
@@ -235,7 +239,11 @@ def compare(course: Course, work: Path, rounds: int, title: str) -> dict[str, An
         store.close()
         print_table(f"{title}, {name}", _HEADER, [_line(row, rows[0]) for row in rows])
         found[name] = [asdict(row) | {"ratio": _ratio(row, rows[0])} for row in rows]
-    print(f"\nLongest write of {_BATCH} images while filling: {stall:.0f} ms", flush=True)
+    print(
+        f"\nLongest write of {_BATCH} images while filling: {stall:.0f} ms, "
+        f"of processor time {busy:.0f} ms",
+        flush=True,
+    )
     return found
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from indexer.journal import Spread
+from indexer.arrivals import Spread
 
 DRIFT_RATIO = 1.05
 """Newer pictures this much farther from their centroids are of another kind. Measured with the

@@ -11,9 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from indexer.arrivals import Arrived, Spread, add_arrived, arrived_under, begin_arrivals
 from indexer.database import Database
 from shared.reading import Signature
 
@@ -45,23 +43,6 @@ class Indexed:
     path: bytes
     sha256: str
     cluster: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Arrived:
-    """Pictures that are new to a collection: float32 (n,), how far each lies from the nearest
-    centroid of the generation that gave it its label."""
-
-    generation: str
-    distances: NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Of how many pictures the mean distance from the nearest centroid is."""
-
-    images: int
-    mean_distance: float
 
 
 class Journal:
@@ -189,33 +170,19 @@ class Journal:
                     [(p.root, p.path, p.sha256, *_signature(sign)) for p, sign in rows],
                 )
 
-            if arrived is not None and len(arrived.distances):
-                came, total = len(arrived.distances), float(arrived.distances.sum(dtype=np.float64))
-                self._database.execute(
-                    "INSERT INTO arrivals VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-                    "images = images + excluded.images, distance = distance + excluded.distance",
-                    (collection, arrived.generation, came, total),
-                )
+            if arrived is not None:
+                add_arrived(self._database, collection, arrived)
 
     def begin_generation(self, collection: str, generation: str, fitted: Spread | None) -> None:
         """A clustering of stored vectors is about to answer: those it was fitted on count as having
         arrived under it. Arrivals of other generations are forgotten."""
         with self._database.transaction():
-            self._database.execute("DELETE FROM arrivals WHERE collection = ?", (collection,))
-            if fitted is not None:
-                self._database.execute(
-                    "INSERT INTO arrivals VALUES (?, ?, ?, ?)",
-                    (collection, generation, fitted.images, fitted.images * fitted.mean_distance),
-                )
+            begin_arrivals(self._database, collection, generation, fitted)
 
     def arrivals(self, collection: str, generation: str) -> Spread | None:
         """Every picture that arrived under a generation, among them those it was fitted on; None if
         none did."""
-        rows = self._database.all(
-            "SELECT images, distance FROM arrivals WHERE collection = ? AND generation = ?",
-            (collection, generation),
-        )
-        return Spread(rows[0][0], rows[0][1] / rows[0][0]) if rows and rows[0][0] else None
+        return arrived_under(self._database, collection, generation)
 
     def remove(self, paths: Iterable[tuple[str, bytes]]) -> None:
         """Drop files and their points; the store must have deleted the points by now."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from indexer.arrivals import Arrived
 from indexer.decoding.messages import Job, Outcome
 from indexer.decoding.pool import DecodingPool
-from indexer.journal import Arrived, File, Indexed, Journal
+from indexer.journal import File, Indexed, Journal
 from shared.clustering import Clustering
 from shared.points import point_id
 from shared.reading import Signature

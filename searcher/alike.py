@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from searcher.alignment import Greys, Shifts, aligned, correlation, moved, shrunk
+from searcher.alignment import Greys, Shifts, aligned, correlation, moved, shrunk, softened
 from searcher.block_moments import BLOCKS, BlockMoments, Light
 from shared.types import Pixels, PixelSpec
 
@@ -22,6 +22,7 @@ SMALL = PixelSpec(size=64, fit="stretch", filter="box")
 
 COLOR_EDGE = 16
 DETAILS = (64, 32, 16)
+"""How much of 64 x 64 pixels a picture can fill; the less, the less it is compared by."""
 
 LEVELS = ((16, 6, 0.0), (32, 4, 0.4), (64, 3, 1.0))
 """Edge and rounds of the alignment, coarse to fine, and the share of blocks without which the next
@@ -131,6 +132,10 @@ class _Pairs:
             self.grey_a[chosen], self.grey_b[chosen], self.color_a[chosen], self.color_b[chosen]
         )
 
+    def softened(self) -> _Pairs:
+        """The pairs without their finest detail, which shifting by parts of a pixel takes away."""
+        return _Pairs(softened(self.grey_a), softened(self.grey_b), self.color_a, self.color_b)
+
     def agreement(self) -> NDArray[np.float32]:
         """The better share of the pairs as they lie and aligned."""
         unmoved = np.zeros((len(self.grey_a), 4), np.float32)
@@ -145,7 +150,7 @@ class _Pairs:
             shifts = aligned(a, b, shifts, rounds)
             kept = (correlation(a, b, shifts) > _HOPELESS) & _is_crop(shifts, 2 * _SLACK)
             alive, shifts = alive[kept], shifts[kept]
-            share = self.at(alive).share(shifts)
+            share = self.at(alive).softened().share(shifts)
             found[alive] = np.fmax(found[alive], np.where(_is_crop(shifts, _SLACK), share, np.nan))
             kept = (share >= least) & (share < _CERTAIN)
             alive, shifts = alive[kept], shifts[kept]

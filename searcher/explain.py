@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from PIL import Image
 from searcher.heat_drawing import overlay
 from searcher.heat_map import Heat, heat_map
 from searcher.pictures import EDGE, located
+from searcher.render import percentile_text
 from shared.clustering import Clustering
 from shared.errors import ImageRefused
 from shared.images import pixels, thumbnail
@@ -111,8 +111,7 @@ def explanation(of: Explanation) -> str:
         where += f", {abs(of.margin.border):.2f} {side} the border to {of.margin.next}"
     parts = [where]
     if of.percentile is not None:
-        # Rounded down: only what nothing surpasses is at 100.
-        parts.append(f"percentile {math.floor(round(of.percentile * 10, 6)) / 10:.1f}")
+        parts.append(f"percentile {percentile_text(of.percentile)}")
     if of.hash_bits is not None:
         verb = "differs" if of.hash_bits == 1 else "differ"
         parts.append(f"{of.hash_bits} of {HASH_BITS} hash bits {verb}")

@@ -17,29 +17,37 @@ from searcher.union_find import UnionFind
 from shared.reading import Limits
 from shared.types import ImageRecord
 
-MOST_CHECKED = 4
-"""Nearest others of a picture whose pixels are looked at; an altered copy is the nearest of all in
-99 of 100 cases (docs/near-duplicates.md)."""
+Numbers = NDArray[np.int64]
+
+CHECKED, CHECKED_BITS = 4, 16
+"""Of a picture's others, the nearest is looked at, for it is the altered copy if there is one in 99
+of 100 cases (docs/near-duplicates.md), and the nearest few that its hash speaks for as well."""
 
 _AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linked:
-    """Pictures, by their number, in sets of the same pixels and in sets of altered copies."""
+    """The number of each picture's set, int64 (n,): of the same pixels, with altered copies, and
+    with those that look like them."""
 
-    same: UnionFind
-    altered: UnionFind
+    exact: Numbers
+    near: Numbers
+    similar: Numbers
 
     def tier(self, first: int, second: int) -> Tier:
         """What one picture is to another of its group."""
-        if self.same.find(first) == self.same.find(second):
+        if self.exact[first] == self.exact[second]:
             return "exact"
-        return "near" if self.altered.find(first) == self.altered.find(second) else "similar"
+        return "near" if self.near[first] == self.near[second] else "similar"
 
     def sets(self, tier: Tier) -> list[list[int]]:
-        """The sets of the same pictures, or of those and altered ones."""
-        return (self.same if tier == "exact" else self.altered).sets()
+        """The sets that hold pictures together up to a tier, their pictures rising."""
+        numbers = {"exact": self.exact, "near": self.near, "similar": self.similar}[tier]
+        found: dict[int, list[int]] = {}
+        for place, number in enumerate(numbers.tolist()):
+            found.setdefault(number, []).append(place)
+        return list(found.values())
 
 
 def link(
@@ -48,62 +56,76 @@ def link(
     pictures: SmallPictures,
     rule: TierRule,
     limits: Limits,
+    tier: Tier = "near",
 ) -> Linked:
-    """Look at the pairs of records that may be one picture, and join those that are.
+    """Look at the pairs of records that may be one picture, and make sets of those that are.
 
-    A copy of a copy is a copy: sets grow along their links.
+    With the tier *exact*, only at those that may have the same pixels.
+
+    Only the same pixels are joined along chains. Altered copies must be copies of one in their
+    middle, and similar pictures like one: a chain of like pictures ends far from where it began.
     """
-    same, altered = UnionFind(len(records)), UnionFind(len(records))
+    same, altered = UnionFind(len(records)), list[tuple[int, int]]()
     chosen = _candidates(records, pairs, rule)
+    if tier == "exact":
+        chosen = _equals(records, pairs, chosen)
     for start in range(0, len(chosen), _AT_ONCE):
         some = chosen[start : start + _AT_ONCE]
+        ends = list(zip(pairs.first[some].tolist(), pairs.second[some].tolist(), strict=True))
         sights = [
             (_sight(records[a], pictures), _sight(records[b], pictures), float(score))
-            for a, b, score in zip(
-                pairs.first[some], pairs.second[some], pairs.scores[some], strict=True
-            )
+            for (a, b), score in zip(ends, pairs.scores[some], strict=True)
         ]
-        for pair, found in zip(some, sameness(sights, rule, limits), strict=True):
-            a, b = int(pairs.first[pair]), int(pairs.second[pair])
+        for (a, b), found in zip(ends, sameness(sights, rule, limits), strict=True):
             if found == "exact":
                 same.join(a, b)
-            if found is not None:
-                altered.join(a, b)
-    return Linked(same, altered)
+            elif found == "near":
+                altered.append((a, b))
+    exact = np.array([same.find(place) for place in range(len(records))], np.int64)
+    near = around_middles(exact, altered)
+    alike = pairs.scores >= rule.grouped_score
+    ends = list(zip(pairs.first[alike].tolist(), pairs.second[alike].tolist(), strict=True))
+    return Linked(exact, near, around_middles(near, ends))
 
 
 def _candidates(records: Sequence[ImageRecord], pairs: Pairs, rule: TierRule) -> NDArray[np.int64]:
-    """Which pairs are worth looking at, as `sameness.may_be_same` says, all at once."""
+    """Which pairs are worth looking at, as `sameness.may_be_same` says, all at once: int64."""
     hashes = np.array([int(record.phash, 16) for record in records], np.uint64)
     bits = np.bitwise_count(hashes[pairs.first] ^ hashes[pairs.second])
     alike = (bits <= rule.candidate_bits) & (pairs.scores >= rule.candidate_score)
-    return np.flatnonzero(alike & (pairs.rank < MOST_CHECKED))
+    near = (pairs.rank == 0) | ((pairs.rank < CHECKED) & (bits <= CHECKED_BITS))
+    return np.flatnonzero(alike & near)
+
+
+def _equals(records: Sequence[ImageRecord], pairs: Pairs, chosen: Numbers) -> Numbers:
+    """Those of the chosen pairs that may have the same pixels."""
+    prints = [Fingerprint.of(record) for record in records]
+    kept = [
+        prints[a].may_equal(prints[b])
+        for a, b in zip(pairs.first[chosen].tolist(), pairs.second[chosen].tolist(), strict=True)
+    ]
+    return chosen[np.array(kept, np.bool_)]
 
 
 def _sight(record: ImageRecord, pictures: SmallPictures) -> Sight:
     return Sight(Fingerprint.of(record), pictures.of(record), lambda: pictures.data(record))
 
 
-def similar_sets(linked: Linked, pairs: Pairs, rule: TierRule) -> list[list[int]]:
-    """Sets of pictures that are like one in their middle, altered copies counting as one.
+def around_middles(numbers: Numbers, ends: Sequence[tuple[int, int]]) -> Numbers:
+    """Sets made of sets: each holds one in its middle and some that are linked with that one.
 
-    Not along links: a chain of like pictures ends far from where it began. The set with most likes
-    takes them all, then the next with most that are left takes those.
+    `numbers` are those of the old sets, `ends` pairs of pictures. The set with most links takes all
+    that it is linked with, then the next of what is left, and so on.
     """
-    members: dict[int, list[int]] = {}
-    for places in linked.altered.sets():
-        members[linked.altered.find(places[0])] = places
-    likes: dict[int, set[int]] = {key: set() for key in members}
-    alike = pairs.scores >= rule.grouped_score
-    for first, second in zip(pairs.first[alike], pairs.second[alike], strict=True):
-        a, b = linked.altered.find(int(first)), linked.altered.find(int(second))
-        if a != b:
-            likes[a].add(b)
-            likes[b].add(a)
-    found, taken = [], set[int]()
-    for middle in sorted(likes, key=lambda key: (-len(likes[key]), key)):
-        if middle not in taken:
-            together = [middle, *sorted(likes[middle] - taken)]
-            taken.update(together)
-            found.append([place for key in together for place in members[key]])
-    return found
+    links: dict[int, set[int]] = {}
+    for a, b in ends:
+        first, second = int(numbers[a]), int(numbers[b])
+        if first != second:
+            links.setdefault(first, set()).add(second)
+            links.setdefault(second, set()).add(first)
+    middle_of: dict[int, int] = {}
+    for middle in sorted(links, key=lambda number: (-len(links[number]), number)):
+        if middle not in middle_of:
+            left = links[middle] - middle_of.keys()
+            middle_of |= dict.fromkeys((middle, *left), middle)
+    return np.array([middle_of.get(number, number) for number in numbers.tolist()], np.int64)

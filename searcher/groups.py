@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searcher.answer import Tier
-from searcher.grouping import Linked, link, similar_sets
+from searcher.grouping import Linked, link
 from searcher.neighbours import nearest_pairs
 from searcher.small_pictures import SmallPictures
 from searcher.tier_rule import TierRule
@@ -90,17 +90,16 @@ def find_groups(
     standing = np.array(sorted(alone.values()), np.int64)
     pairs = nearest_pairs(vectors[standing], clustering, most=MOST, least_score=_least(rule, tier))
     pictures = SmallPictures(roots, limits)
-    linked = link([records[row] for row in standing], pairs, pictures, rule, limits)
+    linked = link([records[row] for row in standing], pairs, pictures, rule, limits, tier)
     number = {records[row].sha256: place for place, row in enumerate(standing)}
     copies: list[list[int]] = [[] for _ in standing]
     for row, record in enumerate(records):
         copies[number[record.sha256]].append(row)
-    sets = linked.sets(tier) if tier != "similar" else similar_sets(linked, pairs, rule)
     found = [
         _group(
             [(row, place) for place in places for row in copies[place]], records, vectors, linked
         )
-        for places in sets
+        for places in linked.sets(tier)
         if sum(len(copies[place]) for place in places) >= min_size
     ]
     found.sort(

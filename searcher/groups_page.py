@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from searcher.groups import Group, Groups, Member
-from searcher.groups_report import facts, headline, remarks, title
+from searcher.groups_report import facts, headline, likeness, remarks, title
 from searcher.html_parts import STYLE, frame, page, text
 from searcher.pictures import indexed_picture
 from shared.reading import Limits
@@ -63,5 +63,6 @@ def _item(member: Member, roots: Mapping[str, Path], limits: Limits) -> str:
     kind = ' class="keep"' if member.tier is None else ""
     return f"""<li{kind}><figure title="{text(member.record.path)}">
 {frame(picture, picture.name)}
-<figcaption><b>{text(facts(member))}</b><span>{text(picture.name)}</span></figcaption>
+<figcaption><b>{text(likeness(member))}</b><span>{text(facts(member))}</span>
+<span>{text(picture.name)}</span></figcaption>
 </figure></li>"""

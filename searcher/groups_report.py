@@ -73,11 +73,14 @@ def title(group: Group) -> str:
     return line if group.saving is None else f"{line} · {size(group.saving)} in copies"
 
 
+def likeness(member: Member) -> str:
+    """``near 0.931``, or ``keep?`` for the first of a group."""
+    return "keep?" if member.tier is None else f"{member.tier} {member.score:.3f}"
+
+
 def facts(member: Member) -> str:
-    """``keep? · 128 x 171 · 12 kB`` for the first, its tier and score for the others."""
-    record = member.record
-    what = "keep?" if member.tier is None else f"{member.tier} {member.score:.3f}"
-    return f"{what} · {record.width} x {record.height} · {size(record.bytes)}"
+    """``128 x 171 · 12 kB``."""
+    return f"{member.record.width} x {member.record.height} · {size(member.record.bytes)}"
 
 
 def remarks(found: Groups) -> list[str]:
@@ -99,11 +102,12 @@ def groups_table(found: Groups) -> str:
         lines.append(f"in {escape(min(roots))}")
     for group in found.groups:
         lines += ["", title(group)]
-        shown = [facts(member) for member in group.members]
-        width = max(map(len, shown))
-        for member, fact in zip(group.members, shown, strict=True):
+        cells = [(likeness(member), facts(member)) for member in group.members]
+        first, second = (max(map(len, column)) for column in zip(*cells, strict=True))
+        for member, (like, fact) in zip(group.members, cells, strict=True):
             root = f"{member.record.root}  " if len(roots) > 1 else ""
-            lines.append(f"  {fact.ljust(width)}  {escape(root + member.record.path)}")
+            name = escape(root + member.record.path)
+            lines.append(f"  {like.ljust(first)}  {fact.ljust(second)}  {name}")
     notes = remarks(found)
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
 

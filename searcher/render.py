@@ -49,7 +49,7 @@ def found_in(answer: Answer) -> str:
         f"searched {answer.searched:,} of {answer.total:,} "
         f"({share(answer.searched, answer.total)})",
     ]
-    if answer.recall is not None and answer.searched < answer.total:
+    if answer.recall is not None and (answer.recall.value < 1 or answer.recall.kind == "measured"):
         percent = f"{100 * answer.recall.value:.0f} %"
         measured = answer.recall.kind == "measured"
         facts.append(

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from searcher.alike import Small, agreement
+from searcher.alike import DETAILS, Small, agreement
 from searcher.small_pictures import same_pixels
 from searcher.tier_rule import TierRule
 from shared.reading import Limits
@@ -35,6 +35,11 @@ class Fingerprint:
     def of(cls, picture: Decoded | ImageRecord) -> Fingerprint:
         """Of a decoded query or an indexed image."""
         return cls(picture.sha256, picture.phash, picture.width, picture.height)
+
+    def may_equal(self, other: Fingerprint) -> bool:
+        """Whether nothing here speaks against the same pixels."""
+        sizes = (self.width, self.height), (other.width, other.height)
+        return sizes[0] == sizes[1] and hash_distance(self.phash, other.phash) <= _SAME_BITS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,9 +84,15 @@ def sameness(
             found[place] = "exact"
         elif np.isnan(share):
             found[place] = "near" if _near_unseen(first, second, score, rule) else None
-        elif share >= rule.agreement:
+        elif share >= _wanted(a, b, rule):
             found[place] = "near"
     return found
+
+
+def _wanted(first: Small, second: Small, rule: TierRule) -> float:
+    """The share of blocks that must agree."""
+    full = min(first.detail, second.detail) == DETAILS[0]
+    return rule.agreement if full else rule.small_agreement
 
 
 def _near_unseen(first: Sight, second: Sight, score: float, rule: TierRule) -> bool:
@@ -91,12 +102,8 @@ def _near_unseen(first: Sight, second: Sight, score: float, rule: TierRule) -> b
 
 def _same(first: Sight, second: Sight, levels: float, limits: Limits) -> bool:
     """Whether the pixels are the same; the files are decoded in full only if all else says so."""
-    one, other = first.fingerprint, second.fingerprint
-    if (
-        (one.width, one.height) != (other.width, other.height)
-        or levels > _SAME_LEVELS
-        or hash_distance(one.phash, other.phash) > _SAME_BITS
-    ):
+    one = first.fingerprint
+    if levels > _SAME_LEVELS or not one.may_equal(second.fingerprint):
         return False
     a, b = first.data(), second.data()
     if a is None or b is None:

@@ -13,7 +13,8 @@ class TierRule:
 
     *Near* by pixels: `agreement`, the least share of blocks that agree, of those candidates whose
     hash differs in at most `candidate_bits` of 64 and whose cosine is at least `candidate_score`.
-    At most `most_checked` candidates of a query are read from the disk.
+    Pictures of few pixels show less that could differ: `small_agreement` is theirs. At most
+    `most_checked` candidates of a query are read from the disk.
 
     *Near* unseen, for files that cannot be read: a hash within `unseen_bits` and a cosine of at
     least `unseen_score`. Much altered pictures are missed so.
@@ -22,7 +23,8 @@ class TierRule:
     where a picture has all others to be like.
     """
 
-    agreement: float = 0.85
+    agreement: float = 0.88
+    small_agreement: float = 0.93
     candidate_bits: int = 32
     candidate_score: float = 0.3
     most_checked: int = 48

@@ -21,10 +21,3 @@ class UnionFind:
         """Make one set of the two items' sets, named by the lower of their two numbers."""
         low, high = sorted((self.find(first), self.find(second)))
         self._parent[high] = low
-
-    def sets(self) -> list[list[int]]:
-        """Every set, by its lowest item; items rising."""
-        found: dict[int, list[int]] = {}
-        for item in range(len(self._parent)):
-            found.setdefault(self.find(item), []).append(item)
-        return list(found.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -57,9 +58,9 @@ def encoder_config(kind: str, options: Mapping[str, Any]) -> EncoderConfig:
             raise _misplaced(name, f"only with --encoder {' or '.join(_BELONGS[name])}, not {kind}")
         if kind in _EFFICIENTNET and name in _FITTING and "fine_tune" not in options:
             raise _misplaced(name, f"only with --fine-tune: nothing else is fitted in {kind}")
-    fields = KINDS[kind].__dataclass_fields__
+    known = {field.name for field in fields(KINDS[kind])}
     try:
-        return KINDS[kind](**{name: options[name] for name in options if name in fields})
+        return KINDS[kind](**{name: options[name] for name in options if name in known})
     except TrainingError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -31,7 +31,7 @@ class PlainConfig:
         _check_halving(self.size, self.filters)
 
 
-WEIGHTS = {"shapes": 1.8, "textures": 1.0, "colours": 1.2, "layout": 1.5, "latent": 0.5}
+WEIGHTS = {"shapes": 1.8, "textures": 1.0, "colours": 1.2, "layout": 1.8, "latent": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,10 @@ class AutoencoderConfig:
     filters: tuple[int, ...] = (24, 48, 96)
     components: int = 32
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
-    whiten: float = 0.25
+    whiten: float = 0.3
     linear_pictures: int = 4000
     vocabulary_pictures: int = 600
-    projection_pictures: int = 10_000
+    projection_pictures: int = 6000
     least_views: int = 1000
 
     def __post_init__(self) -> None:

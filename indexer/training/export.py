@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.training.autoencoder import LATENT, encoder_part, takes_bytes
+from indexer.training.projection import NUDGE
 from indexer.training.runtime import keras, quiet, tensorflow
 from shared.errors import TrainingError
 from shared.types import EMBEDDING_SIZE
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-# A picture whose latent is exactly the centre has no direction. This nudge gives it one; against
-# latents of length 1 and more it is below what float32 resolves.
-_NUDGE = 1e-6
 
 
 def complete_encoder(autoencoder: Any, centre: NDArray[np.float32]) -> Any:
@@ -29,7 +27,7 @@ def complete_encoder(autoencoder: Any, centre: NDArray[np.float32]) -> Any:
     is cosine, and on unit rows they agree.
     """
     offset = -np.asarray(centre, dtype=np.float32)
-    offset[0] += _NUDGE
+    offset[0] += NUDGE
     pixels = keras.Input(autoencoder.input_shape[1:], name="pixels")
     scaled = pixels if takes_bytes(autoencoder) else keras.layers.Rescaling(1 / 255)(pixels)
     latent = encoder_part(autoencoder)(scaled)

@@ -23,9 +23,9 @@ from shared.types import EMBEDDING_SIZE
 Features = NDArray[np.float32]
 """float32 (n, d): whatever an encoder knows of n pictures before it is cut to 512."""
 
-# Features that are exactly the mean have no direction. This nudge gives them one; against features
-# of length 1 and more it is below what float32 resolves.
-_NUDGE = 1e-6
+NUDGE = 1e-6
+"""Features, or a latent, that are exactly the mean have no direction. This gives them one; against
+vectors of length 1 and more it is below what float32 resolves."""
 
 _SMALLEST = 1e-6
 """Variances below this share of the largest are rounding errors and left out."""
@@ -69,7 +69,7 @@ def projected(features: Any, projection: Projection) -> Any:
     The layers are named ``projection`` (dense, trainable) and ``unit``.
     """
     bias = -(projection.mean @ projection.components)
-    bias[0] += _NUDGE
+    bias[0] += NUDGE
     layer = keras.layers.Dense(EMBEDDING_SIZE, name="projection")
     flat = layer(features)
     layer.set_weights([projection.components, bias])

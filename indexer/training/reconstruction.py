@@ -52,29 +52,35 @@ class Reconstruction:
         return history
 
     def validation_loss(self) -> float:
-        """Mean squared error on the validation pictures, pixels in [0, 1]; draws the first few as
-        `reconstructions.png`."""
+        """Mean squared error on the validation pictures, pixels in [0, 1]."""
         errors, count = 0.0, 0
         for _, pixels in self.pictures.chunks(self.pictures.validation):
             batch = network_input(self.autoencoder, pixels)
-            drawn = self._run(self.autoencoder, batch)
-            errors += float(np.square(drawn - batch).mean()) * len(pixels)
-            if not count:
-                figures.draw_reconstructions(
-                    batch[:_SHOWN], drawn[:_SHOWN], self.folder / "reconstructions.png"
-                )
-            count += len(pixels)
+            errors += float(np.square(self._run(self.autoencoder, batch) - batch).mean()) * len(
+                batch
+            )
+            count += len(batch)
         return errors / count
 
+    def draw(self) -> None:
+        """Draw `reconstructions.png`: some validation pictures and what becomes of them."""
+        pixels = self.pictures.source.many(self.pictures.validation[:_SHOWN])
+        batch = network_input(
+            self.autoencoder, np.stack([one for one in pixels if one is not None])
+        )
+        rebuilt = self._run(self.autoencoder, batch)
+        figures.draw_reconstructions(batch, rebuilt, self.folder / "reconstructions.png")
+
     def metrics(self, history: History | None) -> dict[str, Any]:
-        """The manifest's metrics; without a history those of a loaded model, which need not have a
-        decoder."""
+        """The manifest's metrics, and the picture that goes with them; without a history those of a
+        loaded model, which need not have a decoder."""
         found: dict[str, Any] = {
             "training": len(self.pictures.training),
             "validation": len(self.pictures.validation),
         }
         if self.autoencoder.output_shape == self.autoencoder.input_shape:
             found["val_loss"] = self.validation_loss()
+            self.draw()
         return found | (history.metrics() if history is not None else {})
 
     def mean_latent(self, progress: Progress) -> NDArray[np.float32]:

@@ -181,7 +181,7 @@ def test_the_line_for_people() -> None:
         "cluster g1/3, 0.12 from the border to g1/5 · percentile 99.8 · 14 of 64 hash bits differ"
     )
     assert explanation(Explanation(at, 100.0, 1)).endswith(
-        "· percentile 100.0 · 1 of 64 hash bits differs"
+        "· percentile 100 · 1 of 64 hash bits differs"
     )
     assert explanation(Explanation(Margin("g1/0", 0.5))) == "cluster g1/0"
     past = Margin("g1/3", 0.8, "g1/5", 0.7, -0.03)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.arrivals import Arrived, Spread
 from indexer.database import Database
 from indexer.identity import FolderIdentity
-from indexer.journal import MAX_CANDIDATES, Arrived, Indexed, Journal, Spread
+from indexer.journal import MAX_CANDIDATES, Indexed, Journal
 from indexer.roots import Roots, find_root
 from shared.errors import JournalError, RootError
 from shared.reading import Signature

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.labels import labels_for, read_labels
 from shared.errors import LabelsError
+from shared.labels import labels_for, read_labels
 
 
 def files(root: Path, *names: str) -> list[Path]:

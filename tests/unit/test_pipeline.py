@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.arrivals import Spread
 from indexer.database import Database
 from indexer.decoding.pool import DecodingPool
-from indexer.journal import Journal, Spread
+from indexer.journal import Journal
 from indexer.pipeline import Pipeline, Target
 from indexer.settling import look
 from shared.clustering import Clustering

@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.training.clusters import ClusterConfig, ClusteringResult, cluster_pictures
+from indexer.training.clusters import (
+    ClusterConfig,
+    ClusteringResult,
+    Encoded,
+    cluster_pictures,
+    cluster_vectors,
+)
 from indexer.training.figures import draw_cluster, draw_elbow
 from indexer.training.kmeans import KMeansResult
 from shared.encoder import LiteRTEncoder
@@ -73,6 +79,29 @@ def test_the_generation_is_whole_and_fits_the_vectors(
     assert (about["method"], about["starts"], about["k"]) == ("k-means", 4, found.k)
     assert about["silhouettes"][0] is None
     assert all(-1 <= score <= 1 for score in about["silhouettes"][1:])
+    assert about["seed"] == 3
+    nearest = [np.linalg.norm(clustering.centroids - row, axis=1).min() for row in vectors]
+    assert about["mean_distance"] == pytest.approx(np.mean(nearest), rel=1e-4)
+
+
+def test_known_vectors_give_the_same_clusters_and_sheets_of_what_is_there(
+    many: list[Path], bundle: Bundle, tmp_path: Path
+) -> None:
+    models = Models(tmp_path / "models")
+    encoder = LiteRTEncoder(bundle.read(ENCODER_FILE), bundle_id=bundle.id, spec=bundle.spec)
+    vectors = encoder.encode(np.stack([pixels(path, bundle.spec) for path in many]))
+    made = cluster_pictures(many, bundle, models, ClusterConfig(k=3), Silent())
+    paths = [path if path.parent.name != "red" else tmp_path / "gone.jpg" for path in many]
+    known = Encoded(tuple(paths), vectors, ())
+    found = cluster_vectors(known, bundle, models, ClusterConfig(k=3), Silent())
+    assert found.sizes == made.sizes
+    np.testing.assert_array_equal(
+        models.clustering(found.pair).centroids, models.clustering(made.pair).centroids
+    )
+    assert len(made.figures) == 4  # the elbow and three sheets
+    assert len(found.figures) == 3
+    with pytest.raises(TrainingError, match="k = 67 with 66 images: give 1 to 66, or auto"):
+        cluster_vectors(known, bundle, models, ClusterConfig(k=67), Silent())
 
 
 def test_three_clear_groups_are_three_clusters(

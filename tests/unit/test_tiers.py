@@ -1,0 +1,165 @@
+"""Exact, near, similar, or none of them: files of a real folder, scores given by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import searcher.small_pictures
+from searcher.sameness import hash_distance
+from searcher.tier_rule import TierRule
+from searcher.tiers import Fingerprint, Tiers
+from shared.calibration import Calibration
+from shared.images import decode
+from shared.roots import root_id
+from shared.types import ImageRecord, ScoredImage
+from tests.homes import image_record
+from tests.pictures import cropped, encoded, scene, stamped
+
+
+class Folder:
+    """Pictures as a scan records them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.roots = {root_id(path): path}
+
+    def add(self, name: str, data: bytes) -> ImageRecord:
+        file = self.path / name
+        file.write_bytes(data)
+        return image_record(self.path, file, decode(data, []), "g1/0", "encoder")
+
+    def tier(self, data: bytes, record: ImageRecord, score: float) -> str | None:
+        return (
+            self.tiers()
+            .of(Fingerprint.of(decode(data, [])), data, [ScoredImage(record.id, score, record)])
+            .get(record.id)
+        )
+
+    def tiers(self) -> Tiers:
+        return Tiers(self.roots)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def test_the_same_bytes_are_exact_even_where_the_file_is_gone(folder: Folder) -> None:
+    data = encoded(scene(1))
+    record = folder.add("a.jpg", data)
+    (folder.path / "a.jpg").unlink()
+    assert folder.tier(data, record, 0.1) == "exact"
+
+
+@pytest.mark.parametrize("form", ["PNG", "BMP", "TIFF"])
+def test_the_same_pixels_in_another_file_are_exact(folder: Folder, form: str) -> None:
+    data = encoded(scene(1))
+    with Image.open(folder.path / folder.add("a.jpg", data).path) as image:
+        other = encoded(image.convert("RGB"), form)
+    record = folder.add("b", other)
+    assert folder.tier(data, record, 0.99) == "exact"
+    (folder.path / "b").unlink()
+    assert folder.tier(data, record, 0.99) == "near"
+
+
+def test_one_pixel_off_is_near(folder: Folder) -> None:
+    image = scene(1)
+    record = folder.add("a.png", encoded(image, "PNG"))
+    image.putpixel((3, 3), (0, 0, 0))
+    assert folder.tier(encoded(image, "PNG"), record, 0.999) == "near"
+
+
+def test_two_files_are_decoded_in_full_only_where_nothing_else_speaks_against_it(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = folder.add("a.jpg", encoded(scene(1)))
+    decoded = []
+    whole = searcher.small_pictures.thumbnail
+    monkeypatch.setattr(
+        searcher.small_pictures, "thumbnail", lambda *a: (decoded.append(1), whole(*a))[1]
+    )
+    assert folder.tier(encoded(cropped(scene(1))), record, 0.8) == "near"
+    assert not decoded
+    assert folder.tier(encoded(scene(1), quality=60), record, 0.98) == "near"
+    assert decoded == [1, 1]
+
+
+def test_what_a_hash_would_miss_is_near(folder: Folder) -> None:
+    record = folder.add("a.jpg", encoded(scene(4)))
+    data = encoded(stamped(cropped(scene(4))))
+    assert hash_distance(decode(data, []).phash, record.phash) > 10
+    assert folder.tier(data, record, 0.7) == "near"
+
+
+def test_a_file_that_has_changed_is_not_looked_at(folder: Folder) -> None:
+    record = folder.add("a.jpg", encoded(scene(4)))
+    data = encoded(stamped(cropped(scene(4))))
+    (folder.path / "a.jpg").write_bytes(encoded(scene(5)))
+    assert folder.tier(data, record, 0.7) == "similar"
+    assert Tiers({}).of(Fingerprint.of(decode(data, [])), data, []) == {}
+
+
+def test_without_files_hash_and_score_decide_together(folder: Folder) -> None:
+    record = folder.add("a.jpg", encoded(scene(1)))
+    data = encoded(scene(1), quality=60)
+    query = Fingerprint.of(decode(data, []))
+    unknown = Tiers({})
+
+    def tier(score: float) -> str | None:
+        return unknown.of(query, data, [ScoredImage("a", score, record)]).get("a")
+
+    assert (tier(0.95), tier(0.7), tier(0.5)) == ("near", "similar", None)
+
+
+def test_others_are_similar_by_score_alone(folder: Folder) -> None:
+    record = folder.add("a.jpg", encoded(scene(1)))
+    data = encoded(scene(2))
+    assert folder.tier(data, record, 0.95) == "similar"
+    assert folder.tier(data, record, 0.59) is None
+    results = [ScoredImage("a", 0.7, None), ScoredImage("b", 0.2, None)]
+    query = Fingerprint.of(decode(data, []))
+    assert folder.tiers().of(query, None, results) == {"a": "similar"}
+    assert folder.tiers().alike(results) == {"a": "similar"}
+
+
+def test_an_indexed_image_may_ask(folder: Folder) -> None:
+    query = folder.add("a.jpg", encoded(scene(1)))
+    other = folder.add("b.jpg", encoded(cropped(scene(1))))
+    results = [ScoredImage(query.id, 1.0, query), ScoredImage(other.id, 0.7, other)]
+    assert folder.tiers().of_indexed(query, results) == {query.id: "exact", other.id: "near"}
+
+
+def test_no_more_files_are_read_than_the_rule_allows(folder: Folder) -> None:
+    data = encoded(scene(1), quality=60)
+    records = [folder.add(f"{n}.jpg", encoded(scene(1), quality=90 - n)) for n in range(3)]
+    tiers = Tiers(folder.roots, TierRule(most_checked=1, unseen_bits=-1))
+    results = [ScoredImage(record.id, 0.9, record) for record in records]
+    found = tiers.of(Fingerprint.of(decode(data, [])), data, results)
+    assert list(found.values()) == ["near", "similar", "similar"]
+
+
+def test_the_rule_follows_the_collection() -> None:
+    import numpy as np
+
+    def curve(*values: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        return np.array(values, np.float32)
+
+    one = curve(1.0)
+    calibration = Calibration(
+        *(10, 100, one, one, one, one, one, one),
+        pair_shares=curve(0.0, 0.98, 1.0),
+        pair_scores=curve(-0.5, 0.2, 0.6),
+        nearest_scores=curve(*(value / 10 for value in range(11))),
+    )
+    rule = TierRule.calibrated(calibration)
+    assert rule.similar_score == pytest.approx(0.4)  # half-way between 98 and 100 %
+    assert rule.grouped_score == pytest.approx(0.9)
+    assert TierRule.calibrated(None) == TierRule()
+
+
+def test_hash_distance() -> None:
+    assert hash_distance("0" * 16, "f" * 16) == 64
+    assert hash_distance("00000000000000ff", "00000000000000fe") == 1
