@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from searcher.alike import DETAILS, Small, agreement
+from searcher.alike import Small, agreement
 from searcher.small_pictures import same_pixels
 from searcher.tier_rule import TierRule
 from shared.reading import Limits
@@ -84,15 +84,16 @@ def sameness(
             found[place] = "exact"
         elif np.isnan(share):
             found[place] = "near" if _near_unseen(first, second, score, rule) else None
-        elif share >= _wanted(a, b, rule):
+        elif share >= _wanted(first, second, score, rule):
             found[place] = "near"
     return found
 
 
-def _wanted(first: Small, second: Small, rule: TierRule) -> float:
+def _wanted(first: Sight, second: Sight, score: float, rule: TierRule) -> float:
     """The share of blocks that must agree."""
-    full = min(first.detail, second.detail) == DETAILS[0]
-    return rule.agreement if full else rule.small_agreement
+    bits = hash_distance(first.fingerprint.phash, second.fingerprint.phash)
+    backed = bits <= rule.backed_bits and score >= rule.backed_score
+    return rule.backed_agreement if backed else rule.agreement
 
 
 def _near_unseen(first: Sight, second: Sight, score: float, rule: TierRule) -> bool:

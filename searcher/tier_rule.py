@@ -13,7 +13,8 @@ class TierRule:
 
     *Near* by pixels: `agreement`, the least share of blocks that agree, of those candidates whose
     hash differs in at most `candidate_bits` of 64 and whose cosine is at least `candidate_score`.
-    Pictures of few pixels show less that could differ: `small_agreement` is theirs. At most
+    A hash within `backed_bits` and a cosine of at least `backed_score` speak for a picture, so that
+    `backed_agreement` is enough: a watermark touches many blocks and changes little else. At most
     `most_checked` candidates of a query are read from the disk.
 
     *Near* unseen, for files that cannot be read: a hash within `unseen_bits` and a cosine of at
@@ -23,10 +24,12 @@ class TierRule:
     where a picture has all others to be like.
     """
 
-    agreement: float = 0.88
-    small_agreement: float = 0.93
+    agreement: float = 0.93
+    backed_agreement: float = 0.6
+    backed_bits: int = 6
+    backed_score: float = 0.8
     candidate_bits: int = 32
-    candidate_score: float = 0.3
+    candidate_score: float = 0.4
     most_checked: int = 48
     unseen_bits: int = 4
     unseen_score: float = 0.9

@@ -141,6 +141,18 @@ def test_no_more_files_are_read_than_the_rule_allows(folder: Folder) -> None:
     assert list(found.values()) == ["near", "similar", "similar"]
 
 
+def test_a_close_hash_and_score_back_a_picture_of_which_fewer_blocks_agree(folder: Folder) -> None:
+    record = folder.add("a.jpg", encoded(scene(1)))
+    data = encoded(scene(1), quality=60)
+    query = Fingerprint.of(decode(data, []))
+    strict = Tiers(folder.roots, TierRule(agreement=1.5))
+    lonely = Tiers(folder.roots, TierRule(agreement=1.5, backed_bits=-1))
+    results = [ScoredImage("a", 0.9, record)]
+    assert strict.of(query, data, results) == {"a": "near"}
+    assert lonely.of(query, data, results) == {"a": "similar"}
+    assert strict.of(query, data, [ScoredImage("a", 0.79, record)]) == {"a": "similar"}
+
+
 def test_the_rule_follows_the_collection() -> None:
     import numpy as np
 
