@@ -32,15 +32,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from benchmarks.measure import machine, ours, print_table, run
+from benchmarks.measure import machine, print_table
+from benchmarks.resampling import home_of, real_vectors, resampled
 from indexer.cli.progress import progress
 from indexer.training.kmeans import fit_kmeans
 from shared.clustering import Clustering
-from shared.models import Models
 from shared.points import point_id
-from shared.settings import load_settings
 from shared.store.edge import EdgeStore
-from shared.store.opening import open_store
 from shared.store.protocol import Probe
 from shared.types import Embeddings, ImageRecord
 
@@ -59,37 +57,6 @@ class Row:
     p99_ms: float
     per_second: float
     recall: float
-
-
-def real_vectors(home: Path) -> tuple[Embeddings, Clustering]:
-    """Every stored vector of a home, made unit again after Float16, and its clustering."""
-    settings = load_settings({"home": home})
-    models = Models(settings.models)
-    pair = models.current()
-    store = open_store(settings, pair.encoder)
-    try:
-        found = [
-            point.vector
-            for batch in store.scroll(with_vectors=True)
-            for point in batch
-            if point.vector is not None
-        ]
-    finally:
-        store.close()
-    return _unit(np.stack(found)), models.clustering(pair)
-
-
-def resampled(
-    real: Embeddings, count: int, noise: float, random: np.random.Generator
-) -> Embeddings:
-    """`count` rows drawn with replacement, each moved by a step of length `noise`."""
-    steps = _unit(random.standard_normal((count, real.shape[1]), dtype=np.float32))
-    return _unit(real[random.integers(len(real), size=count)] + noise * steps)
-
-
-def _unit(rows: NDArray[np.float32]) -> Embeddings:
-    unit: Embeddings = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
 
 
 class Course:
@@ -257,13 +224,6 @@ def _ratio(row: Row, peer: Row) -> float:
 def _line(row: Row, peer: Row) -> tuple[str, ...]:
     times = f"{row.p50_ms:.2f}", f"{row.p99_ms:.2f}", f"{row.per_second:.0f}"
     return row.name, *times, f"{row.recall:.4f}", f"{_ratio(row, peer):.2f}"
-
-
-def home_of(folder: Path, home: Path) -> Path:
-    """Index every picture below a folder with the encoder that ships."""
-    run(*ours("indexer"), "train", "--starter-only", folder, home=home)
-    run(*ours("indexer"), "scan", folder, home=home)
-    return home
 
 
 def main() -> None:

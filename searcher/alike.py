@@ -24,7 +24,7 @@ COLOR_EDGE = 16
 DETAILS = (64, 32, 16)
 """How much of 64 x 64 pixels a picture can fill; the less, the less it is compared by."""
 
-LEVELS = ((16, 6, 0.0), (32, 4, 0.4), (64, 3, 1.0))
+LEVELS = ((16, 6, 0.2), (32, 4, 0.6), (64, 3, 1.0))
 """Edge and rounds of the alignment, coarse to fine, and the share of blocks without which the next
 is not tried. A crop of 5 % moves the border by one pixel of 16, which can still be found."""
 

@@ -18,7 +18,7 @@ Sameness = Literal["exact", "near"]
 
 _SAME_BITS = 6
 """Bits by which the hashes of the same pixels may differ: a JPEG is hashed at a reduced scale."""
-_SAME_LEVELS = 2.0
+_SAME_LEVELS = 3.0
 """Mean difference of the same pixels' small pictures, for the same reason."""
 
 
