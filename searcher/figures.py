@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from searcher.evaluation import Evaluation, Probing
+from searcher.quality.results import Evaluation, Probing
 
 _DPI = 120
 _FIXED, _AUTO = "#1f77b4", "#d95f02"

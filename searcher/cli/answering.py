@@ -17,12 +17,12 @@ from searcher.answer import Tier, answer_json
 from searcher.asking import Request
 from searcher.cli.console import complain, say, wants_color, write, write_bytes
 from searcher.cli.destinations import check_destination, temporary_page, view
+from searcher.duplicates.tiering import with_tiers
 from searcher.opening import Home, open_home
 from searcher.pictures import Asked, indexed_picture, located, query_picture
 from searcher.question import Question, answer, random_question, read_question
 from searcher.render import table
 from searcher.search import Searcher
-from searcher.tiering import with_tiers
 from shared.errors import ImageRefused, LookalikeError, QueryError
 from shared.settings import load_settings
 
@@ -121,7 +121,7 @@ class Answering:
             return None
         if not options.explain:
             return Asked(question.shown, found, picture)
-        from searcher.explaining import explain
+        from searcher.reasons.explaining import explain
 
         told = explain(question, found, searcher, self.home, drawn=options.draws)
         return Asked(question.shown, found, picture, told.heats, told.lines, told.values)
@@ -171,11 +171,11 @@ def _draw(asked: Sequence[Asked], options: Options, home: Home) -> None:
         html = temporary_page()
         say(f"page: {html}")
     if sheet is not None:
-        from searcher.sheet import draw_sheet
+        from searcher.drawn.sheet import draw_sheet
 
         draw_sheet(asked, home.roots, home.limits).save(sheet)
     if html is not None:
-        from searcher.html_page import write_page
+        from searcher.drawn.page import write_page
 
         html.write_text(write_page(asked, home.roots, home.limits), encoding="utf-8")
     if options.view and (shown := html or sheet) is not None:

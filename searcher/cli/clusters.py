@@ -12,8 +12,8 @@ from searcher.cli.console import reported_errors
 from searcher.cli.destinations import SHEET_SUFFIXES
 
 if TYPE_CHECKING:
-    from searcher.clusters import Survey
     from searcher.opening import Home
+    from searcher.survey.clusters import Survey
 
 MOST_SAMPLES = 100
 MOST_POINTS = 20_000
@@ -73,9 +73,9 @@ def clusters(
 
         from searcher.cli.console import write, write_bytes
         from searcher.cli.destinations import check_destination
-        from searcher.clusters import survey
-        from searcher.clusters_report import clusters_json, clusters_table
         from searcher.opening import open_home
+        from searcher.survey.clusters import survey
+        from searcher.survey.report import clusters_json, clusters_table
         from shared.settings import load_settings
 
         opened = open_home(load_settings({"home": home}))
@@ -97,12 +97,12 @@ def _draw(found: Survey, home: Home, sheet: Path | None, html: Path | None, seed
     from searcher.cli.console import say
 
     if sheet is not None:
-        from searcher.clusters_sheet import draw_clusters
+        from searcher.survey.sheet import draw_clusters
 
         draw_clusters(found, home.roots, home.limits).save(sheet)
     if html is not None:
-        from searcher.cluster_map import project
-        from searcher.map_page import write_map_page
+        from searcher.survey.cluster_map import project
+        from searcher.survey.map_page import write_map_page
 
         if sys.stderr.isatty():  # it may take half a minute
             say(f"placing {len(found.drawn.records):,} pictures on the map")

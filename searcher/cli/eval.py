@@ -79,10 +79,10 @@ def evaluate(
         import json
 
         from searcher.cli.console import say, write, write_bytes
-        from searcher.evaluate import Wanted
-        from searcher.evaluate import evaluate as measure
-        from searcher.evaluation import evaluation_json, evaluation_table
         from searcher.opening import open_home
+        from searcher.quality.evaluate import Wanted
+        from searcher.quality.evaluate import evaluate as measure
+        from searcher.quality.results import evaluation_json, evaluation_table
         from shared.errors import LabelsError
         from shared.settings import load_settings
 

@@ -57,10 +57,10 @@ def groups(
 
         from searcher.cli.console import write, write_bytes
         from searcher.cli.destinations import check_destination
-        from searcher.groups import find_groups, read_collection
-        from searcher.groups_report import groups_json, groups_table
+        from searcher.duplicates.groups import find_groups, read_collection
+        from searcher.duplicates.report import groups_json, groups_table
+        from searcher.duplicates.tier_rule import TierRule
         from searcher.opening import open_home
-        from searcher.tier_rule import TierRule
         from shared.settings import load_settings
 
         opened = open_home(load_settings({"home": home}))
@@ -82,7 +82,7 @@ def groups(
         else:
             write(groups_table(found))
         if html is not None:
-            from searcher.groups_page import write_groups_page
+            from searcher.duplicates.page import write_groups_page
 
             page = write_groups_page(found, opened.roots, opened.limits)
             html.write_text(page, encoding="utf-8")

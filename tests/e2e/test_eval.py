@@ -134,7 +134,7 @@ def test_floors_need_the_indexed_files(place: Place, tmp_path: Path) -> None:
 
 
 def test_a_collection_too_large_for_floors(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("searcher.floor_quality.MOST_IMAGES", 17)
+    monkeypatch.setattr("searcher.quality.floor_quality.MOST_IMAGES", 17)
     said = "no floors: 18 images are indexed, more than 17"
     assert evaluated(place, place.photos, said=said)["floors"] is None
 

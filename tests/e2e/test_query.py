@@ -27,7 +27,8 @@ from tests.homes import draw_photos, make_home
 
 FORBIDDEN = (
     *("tensorflow", "keras", "sklearn", "qdrant_client", "rich", "matplotlib", "asyncio"),
-    *("multiprocessing", "concurrent", "urllib.request", "http.client", "ssl", "searcher.sheet"),
+    *("multiprocessing", "concurrent", "urllib.request", "http.client", "ssl"),
+    *("searcher.drawn", "searcher.reasons", "searcher.survey", "searcher.quality"),
 )
 
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from searcher.alignment import aligned, moved, shrunk
-from searcher.alike import Small, agreement
-from searcher.block_moments import BlockMoments, Light
-from searcher.small_pictures import small
+from searcher.duplicates.alignment import aligned, moved, shrunk
+from searcher.duplicates.alike import Small, agreement
+from searcher.duplicates.block_moments import BlockMoments, Light
+from searcher.duplicates.small_pictures import small
 from shared.reading import Limits
 from tests.pictures import cropped, encoded, scene, stamped
 

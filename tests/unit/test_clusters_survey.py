@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from searcher.cluster_map import Projection, principal_components, project
-from searcher.clusters import Survey, survey
-from searcher.clusters_report import clusters_json, clusters_table
-from searcher.clusters_sheet import draw_clusters
-from searcher.map_assets import COLORS, SHAPES
-from searcher.map_page import evenly, write_map_page
+from searcher.survey.cluster_map import Projection, principal_components, project
+from searcher.survey.clusters import Survey, survey
+from searcher.survey.map_assets import COLORS, SHAPES
+from searcher.survey.map_page import evenly, write_map_page
+from searcher.survey.report import clusters_json, clusters_table
+from searcher.survey.sheet import draw_clusters
 from shared.clustering import Clustering
 from shared.errors import StoreMissing
 from shared.types import EMBEDDING_SIZE, Embeddings

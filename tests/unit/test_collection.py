@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from searcher.collection import Collection, Labels, first_level
-from searcher.folder_queries import FolderQueries, list_files, sampled
-from searcher.probing import BatchSearch, Looked, clusters_searched, quality, ways
+from searcher.quality.collection import Collection, Labels, first_level
+from searcher.quality.folder_queries import FolderQueries, list_files, sampled
+from searcher.quality.probing import BatchSearch, Looked, clusters_searched, quality, ways
 from searcher.search import Searcher
 from shared.clustering import Clustering
 from shared.roots import root_id

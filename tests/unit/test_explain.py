@@ -10,17 +10,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from searcher.explain import (
+from searcher.hashes import hash_distance
+from searcher.reasons.explain import (
     Explanation,
     Margin,
     explanation,
     explanation_json,
-    hash_distance,
     margin,
     result_heat,
 )
-from searcher.heat_drawing import overlay, ramp
-from searcher.heat_map import CELLS, heat_map
+from searcher.reasons.heat_drawing import overlay, ramp
+from searcher.reasons.heat_map import CELLS, heat_map
 from shared.clustering import Clustering
 from shared.errors import VectorRefused
 from shared.reading import Limits

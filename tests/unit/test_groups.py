@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import searcher.neighbours
-from searcher.grouping import around_middles
-from searcher.groups import Groups, find_groups, read_collection
-from searcher.groups_page import write_groups_page
-from searcher.groups_report import groups_json, groups_table, size
-from searcher.neighbours import nearest_pairs
-from searcher.tier_rule import TierRule
-from searcher.union_find import UnionFind
+import searcher.duplicates.neighbours
+from searcher.duplicates.grouping import around_middles
+from searcher.duplicates.groups import Groups, find_groups, read_collection
+from searcher.duplicates.neighbours import nearest_pairs
+from searcher.duplicates.page import write_groups_page
+from searcher.duplicates.report import groups_json, groups_table, size
+from searcher.duplicates.tier_rule import TierRule
+from searcher.duplicates.union_find import UnionFind
 from shared.clustering import Clustering
 from shared.errors import StoreMissing
 from shared.images import decode
@@ -158,9 +158,9 @@ def test_one_image_has_no_group(place: Place) -> None:
 def test_neighbours_are_those_of_the_whole_matrix(
     whole: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searcher.neighbours, "_ROWS", 7)
-    monkeypatch.setattr(searcher.neighbours, "_COLUMNS", 11)
-    monkeypatch.setattr(searcher.neighbours, "WHOLE", whole)
+    monkeypatch.setattr(searcher.duplicates.neighbours, "_ROWS", 7)
+    monkeypatch.setattr(searcher.duplicates.neighbours, "_COLUMNS", 11)
+    monkeypatch.setattr(searcher.duplicates.neighbours, "WHOLE", whole)
     rows = unit_rows(60)
     # Two clusters, both of them visited by all: the answer is exact either way.
     found = nearest_pairs(rows, clustering(rows[:2]), most=3, least_score=0.02)
@@ -186,8 +186,8 @@ def test_neighbours_are_those_of_the_whole_matrix(
 def test_only_the_nearest_clusters_are_visited_in_large_collections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(searcher.neighbours, "WHOLE", 0)
-    monkeypatch.setattr(searcher.neighbours, "VISITED", 1)
+    monkeypatch.setattr(searcher.duplicates.neighbours, "WHOLE", 0)
+    monkeypatch.setattr(searcher.duplicates.neighbours, "VISITED", 1)
     rows = np.eye(4, 512, dtype=np.float32)
     pairs = nearest_pairs(np.concatenate([rows, rows]), clustering(rows), most=8, least_score=-1.0)
     assert list(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)) == [
@@ -238,8 +238,8 @@ def test_the_page_says_what_it_leaves_out(place: Place, monkeypatch: pytest.Monk
     for number in range(3):
         for name in "abc":
             place.add(f"{name}{number}.jpg", encoded(scene(number)), like=number)
-    monkeypatch.setattr("searcher.groups_page.MOST_GROUPS", 2)
-    monkeypatch.setattr("searcher.groups_page.MOST_PICTURES", 2)
+    monkeypatch.setattr("searcher.duplicates.page.MOST_GROUPS", 2)
+    monkeypatch.setattr("searcher.duplicates.page.MOST_PICTURES", 2)
     page = write_groups_page(place.groups(), place.roots)
     assert "Only the first 2 of 3 groups are drawn." in page
     assert page.count("1 more are not drawn.") == 2

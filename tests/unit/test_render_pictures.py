@@ -16,11 +16,11 @@ import pytest
 from PIL import Image
 
 from searcher.answer import Answer, Took
-from searcher.drawing import GAP, MARGIN, TITLE
-from searcher.html_page import write_page
+from searcher.drawn.drawing import GAP, MARGIN, TITLE
+from searcher.drawn.page import write_page
+from searcher.drawn.sheet import CELL, QUERY_CELL, draw_sheet
 from searcher.pictures import Asked, Picture, located, query_picture, result_picture
 from searcher.query import Query
-from searcher.sheet import CELL, QUERY_CELL, draw_sheet
 from shared.reading import Limits
 from shared.types import ScoredImage
 from tests.fakes import record

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import searcher.small_pictures
-from searcher.sameness import hash_distance
-from searcher.tier_rule import TierRule
-from searcher.tiers import Fingerprint, Tiers
+from searcher.duplicates import small_pictures
+from searcher.duplicates.tier_rule import TierRule
+from searcher.duplicates.tiers import Fingerprint, Tiers
+from searcher.hashes import hash_distance
 from shared.calibration import Calibration
 from shared.images import decode
 from shared.roots import root_id
@@ -77,9 +77,11 @@ def test_two_files_are_decoded_in_full_only_where_nothing_else_speaks_against_it
 ) -> None:
     record = folder.add("a.jpg", encoded(scene(1)))
     decoded = []
-    whole = searcher.small_pictures.thumbnail
+    whole = small_pictures.thumbnail
     monkeypatch.setattr(
-        searcher.small_pictures, "thumbnail", lambda *a: (decoded.append(1), whole(*a))[1]
+        small_pictures,
+        "thumbnail",
+        lambda *a: (decoded.append(1), whole(*a))[1],
     )
     assert folder.tier(encoded(cropped(scene(1))), record, 0.8) == "near"
     assert not decoded
@@ -170,8 +172,3 @@ def test_the_rule_follows_the_collection() -> None:
     assert rule.similar_score == pytest.approx(0.4)  # half-way between 98 and 100 %
     assert rule.grouped_score == pytest.approx(0.9)
     assert TierRule.calibrated(None) == TierRule()
-
-
-def test_hash_distance() -> None:
-    assert hash_distance("0" * 16, "f" * 16) == 64
-    assert hash_distance("00000000000000ff", "00000000000000fe") == 1

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searcher.answer import Tier
-from searcher.grouping import Linked, link
-from searcher.neighbours import nearest_pairs
-from searcher.small_pictures import SmallPictures
-from searcher.tier_rule import TierRule
+from searcher.duplicates.grouping import Linked, link
+from searcher.duplicates.neighbours import nearest_pairs
+from searcher.duplicates.small_pictures import SmallPictures
+from searcher.duplicates.tier_rule import TierRule
 from shared.clustering import Clustering
 from shared.errors import StoreMissing
 from shared.reading import Limits

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from searcher.answer import Took
 from searcher.asking import Probes, Request
-from searcher.collection import Collection, Labels
-from searcher.evaluation import DEPTH, Latency, Quality
-from searcher.folder_queries import FolderQueries
+from searcher.quality.collection import Collection, Labels
+from searcher.quality.folder_queries import FolderQueries
+from searcher.quality.results import DEPTH, Latency, Quality
 from searcher.search import Searcher, embed, merge
 from shared.calibration import WANTED_RECALL
 from shared.errors import ImageRefused, QueryError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from searcher.heat_drawing import overlay
-from searcher.heat_map import Heat, heat_map
+from searcher.hashes import HASH_BITS
 from searcher.pictures import EDGE, located
+from searcher.reasons.heat_drawing import overlay
+from searcher.reasons.heat_map import Heat, heat_map
 from searcher.render import percentile_text
 from shared.clustering import Clustering
 from shared.errors import ImageRefused
@@ -23,9 +23,6 @@ from shared.images import pixels, thumbnail
 from shared.reading import Limits, read_file
 from shared.types import Encoder, ScoredImage
 
-HASH_BITS = 64
-
-_HASH = re.compile(r"[0-9a-f]{16}", re.IGNORECASE)
 _DISTANCE_DIGITS = 4
 _DROP_DIGITS = 4
 
@@ -87,17 +84,6 @@ def margin(
         next_distance=second,
         border=(second**2 - first**2) / (2 * apart) if apart else 0.0,
     )
-
-
-def hash_distance(one: str, other: str) -> int:
-    """How many of the 64 bits of two perceptual hashes (16 hex digits each) differ, 0 to 64.
-
-    Raises ValueError for anything else.
-    """
-    for text in (one, other):
-        if not _HASH.fullmatch(text):
-            raise ValueError(f"perceptual hash is {text!r}: it must be 16 hex digits")
-    return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
 def explanation(of: Explanation) -> str:

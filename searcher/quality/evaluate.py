@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from searcher.asking import Request
-from searcher.collection import Collection, Labels, labels_of
-from searcher.evaluation import DEPTH, Evaluation, Probing
-from searcher.floor_quality import measure_floors
-from searcher.folder_queries import FolderQueries, encode_files, list_files, sampled
 from searcher.opening import Home
-from searcher.probing import (
+from searcher.quality.collection import Collection, Labels, labels_of
+from searcher.quality.floor_quality import measure_floors
+from searcher.quality.folder_queries import FolderQueries, encode_files, list_files, sampled
+from searcher.quality.probing import (
     BatchSearch,
     Timing,
     clusters_searched,
@@ -27,6 +26,7 @@ from searcher.probing import (
     time_queries,
     ways,
 )
+from searcher.quality.results import DEPTH, Evaluation, Probing
 from searcher.search import Searcher
 from shared.calibration import WANTED_RECALL
 from shared.errors import QueryError, StoreMissing

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from searcher.cluster_map import Projection
-from searcher.clusters import UNLABELLED, Cluster, Survey
-from searcher.clusters_report import facts, headline
-from searcher.html_parts import data_link, file_link, frame, page, text
-from searcher.map_assets import COLORS, MAP_SCRIPT, MAP_STYLE, SHAPES
+from searcher.drawn.html_parts import data_link, file_link, frame, page, text
 from searcher.pictures import Picture, indexed_picture
 from searcher.render import share
+from searcher.survey.cluster_map import Projection
+from searcher.survey.clusters import UNLABELLED, Cluster, Survey
+from searcher.survey.map_assets import COLORS, MAP_SCRIPT, MAP_STYLE, SHAPES
+from searcher.survey.report import facts, headline
 from shared.reading import Limits
 
 PICTURED = 300

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from searcher.clusters import Cluster, Survey
 from searcher.render import share
+from searcher.survey.clusters import Cluster, Survey
 from shared.report import escape
 
 _SHARE_DIGITS = 4

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from searcher.answer import Tier
-from searcher.sameness import Fingerprint, Sight, may_be_same, sameness
-from searcher.small_pictures import SmallPictures, small
-from searcher.tier_rule import TierRule
+from searcher.duplicates.sameness import Fingerprint, Sight, may_be_same, sameness
+from searcher.duplicates.small_pictures import SmallPictures, small
+from searcher.duplicates.tier_rule import TierRule
 from shared.reading import Limits
 from shared.types import ImageRecord, ScoredImage
 

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from searcher.clusters import Cluster, Survey
-from searcher.clusters_report import facts, headline
-from searcher.drawing import (
+from searcher.drawn.drawing import (
     GAP,
     GROUND,
     INK,
@@ -25,6 +23,8 @@ from searcher.drawing import (
     shortened,
 )
 from searcher.pictures import indexed_picture
+from searcher.survey.clusters import Cluster, Survey
+from searcher.survey.report import facts, headline
 from shared.reading import Limits
 from shared.report import escape
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from searcher.alignment import Greys
+from searcher.duplicates.alignment import Greys
 
 BLOCKS = 8
 """Blocks along each edge."""

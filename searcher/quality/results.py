@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from searcher.asking import Probes
-from searcher.folder_queries import Refused
+from searcher.quality.folder_queries import Refused
 from searcher.render import share
 from shared.report import escape
 from shared.types import shown_path

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from searcher.folder_queries import FolderQueries
 from searcher.pictures import located
+from searcher.quality.folder_queries import FolderQueries
 from shared.labels import read_labels
 from shared.points import point_id
 from shared.store.protocol import VectorStore

@@ -18,8 +18,8 @@ def with_tiers(answer: Answer, question: Question, home: Home, least: Tier | Non
     """
     if not answer.results:
         return answer
-    from searcher.tier_rule import TierRule
-    from searcher.tiers import Fingerprint, Tiers
+    from searcher.duplicates.tier_rule import TierRule
+    from searcher.duplicates.tiers import Fingerprint, Tiers
 
     tiers = Tiers(home.roots, TierRule.calibrated(home.calibration), home.limits)
     decoded = question.like[0].decoded

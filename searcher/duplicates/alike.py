@@ -13,8 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from searcher.alignment import Greys, Shifts, aligned, correlation, moved, shrunk, softened
-from searcher.block_moments import BLOCKS, BlockMoments, Light
+from searcher.duplicates.alignment import (
+    Greys,
+    Shifts,
+    aligned,
+    correlation,
+    moved,
+    shrunk,
+    softened,
+)
+from searcher.duplicates.block_moments import BLOCKS, BlockMoments, Light
 from shared.types import Pixels, PixelSpec
 
 SMALL = PixelSpec(size=64, fit="stretch", filter="box")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from searcher.drawing import (
+from searcher.drawn.drawing import (
     GAP,
     GROUND,
     INK,
@@ -24,8 +24,8 @@ from searcher.drawing import (
     shortened,
     wrapped,
 )
-from searcher.heat_drawing import LEGEND, ramp_strip
 from searcher.pictures import Asked, Picture, result_picture
+from searcher.reasons.heat_drawing import LEGEND, ramp_strip
 from searcher.render import found_in, remarks
 from shared.reading import Limits
 from shared.report import escape

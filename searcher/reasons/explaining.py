@@ -9,16 +9,16 @@ from typing import Any
 from PIL import Image
 
 from searcher.answer import Answer
-from searcher.explain import (
+from searcher.hashes import hash_distance
+from searcher.opening import Home
+from searcher.question import Question
+from searcher.reasons.explain import (
     Explanation,
     explanation,
     explanation_json,
-    hash_distance,
     margin,
     result_heat,
 )
-from searcher.opening import Home
-from searcher.question import Question
 from searcher.search import Searcher
 
 

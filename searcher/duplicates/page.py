@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from searcher.groups import Group, Groups, Member
-from searcher.groups_report import facts, headline, likeness, remarks, title
-from searcher.html_parts import STYLE, frame, page, text
+from searcher.drawn.html_parts import STYLE, frame, page, text
+from searcher.duplicates.groups import Group, Groups, Member
+from searcher.duplicates.report import facts, headline, likeness, remarks, title
 from searcher.pictures import indexed_picture
 from shared.reading import Limits
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from searcher.heat_drawing import LEGEND, ramp_strip
-from searcher.html_parts import STYLE, frame, image_tag, page, text
+from searcher.drawn.html_parts import STYLE, frame, image_tag, page, text
 from searcher.pictures import Asked, Picture, result_picture
+from searcher.reasons.heat_drawing import LEGEND, ramp_strip
 from searcher.render import found_in, remarks
 from shared.reading import Limits
 from shared.types import ScoredImage

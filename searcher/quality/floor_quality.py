@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from searcher.collection import Collection, Labels
-from searcher.evaluation import DEPTH, Quality
-from searcher.folder_queries import FolderQueries
-from searcher.probing import quality
+from searcher.quality.collection import Collection, Labels
+from searcher.quality.folder_queries import FolderQueries
+from searcher.quality.probing import quality
+from searcher.quality.results import DEPTH, Quality
 from shared.errors import ImageRefused
 from shared.floors import SPEC, Pca, color_histograms, ranked
 from shared.images import pixels
@@ -30,7 +30,7 @@ def measure_floors(
     k: int,
     say: Callable[[str], None],
 ) -> dict[str, Quality] | None:
-    """P@k and mAP@100 of PCA and colour histogram, as `searcher.evaluate` measures the product.
+    """P@k and mAP@100 of PCA and colour histogram, as `evaluate` measures the product.
 
     Both are fitted on the indexed files, read from their roots. None, and a line to `say`, if the
     collection has more than `MOST_IMAGES` or a file is gone: other files would be no comparison.

@@ -8,9 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from searcher.alike import Small, agreement
-from searcher.small_pictures import same_pixels
-from searcher.tier_rule import TierRule
+from searcher.duplicates.alike import Small, agreement
+from searcher.duplicates.small_pictures import same_pixels
+from searcher.duplicates.tier_rule import TierRule
+from searcher.hashes import hash_distance
 from shared.reading import Limits
 from shared.types import Decoded, ImageRecord
 
@@ -49,11 +50,6 @@ class Sight:
     fingerprint: Fingerprint
     small: Small | None
     data: Callable[[], bytes | None]
-
-
-def hash_distance(first: str, second: str) -> int:
-    """Bits, 0 to 64, in which two perceptual hashes of 16 hex digits differ."""
-    return (int(first, 16) ^ int(second, 16)).bit_count()
 
 
 def may_be_same(first: Fingerprint, second: Fingerprint, score: float, rule: TierRule) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from searcher.alike import SMALL, Small
+from searcher.duplicates.alike import SMALL, Small
 from searcher.pictures import located
 from shared.errors import ImageRefused
 from shared.images import decode, thumbnail

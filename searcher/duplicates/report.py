@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from searcher.groups import Group, Groups, Member
+from searcher.duplicates.groups import Group, Groups, Member
 from shared.report import escape
 
 _SCORE_DIGITS = 6

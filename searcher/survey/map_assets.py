@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from searcher.html_parts import STYLE
+from searcher.drawn.html_parts import STYLE
 
 COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
 """Told apart with every kind of colour vision: the *bright* scheme of Paul Tol's technical note

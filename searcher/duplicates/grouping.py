@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searcher.answer import Tier
-from searcher.neighbours import Pairs
-from searcher.sameness import Fingerprint, Sight, sameness
-from searcher.small_pictures import SmallPictures
-from searcher.tier_rule import TierRule
-from searcher.union_find import UnionFind
+from searcher.duplicates.neighbours import Pairs
+from searcher.duplicates.sameness import Fingerprint, Sight, sameness
+from searcher.duplicates.small_pictures import SmallPictures
+from searcher.duplicates.tier_rule import TierRule
+from searcher.duplicates.union_find import UnionFind
 from shared.reading import Limits
 from shared.types import ImageRecord
 

@@ -1,0 +1,1 @@
+"""Answers as pictures: the sheet and the page."""

@@ -1,0 +1,1 @@
+"""How good the answers of a collection are, measured with the files of a folder."""

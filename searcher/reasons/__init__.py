@@ -1,0 +1,1 @@
+"""Why a picture is a result, in words and as a heat map."""

@@ -1,0 +1,1 @@
+"""The clusters of a collection: sizes, samples, spread, and a map."""
