@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -14,10 +15,22 @@ def main() -> None:
     """Print every table."""
     print(machine())
     if len(sys.argv) > 1:
-        main_job.main(Path(sys.argv[1]))
+        _run(Path(sys.argv[1]))
         return
     with tempfile.TemporaryDirectory() as work:
-        main_job.main(Path(work))
+        _run(Path(work))
+
+
+def _run(work: Path) -> None:
+    main_job.main(work)
+    photos = main_job.PHOTOS[0].parent.parent
+    for script, *arguments in (
+        ("search", "--pictures", photos, "--k", "6", "16"),
+        ("probes", work / "small", "--queries", "500"),
+        ("near_duplicates", work / "home"),
+    ):
+        command = [sys.executable, "-m", f"benchmarks.{script}", *map(str, arguments)]
+        subprocess.run(command, check=True)
 
 
 if __name__ == "__main__":

@@ -148,7 +148,7 @@ class RemoteStore:
     def search(
         self, probes: Sequence[Probe], *, with_records: bool = True
     ) -> list[list[ScoredImage]]:
-        """Exact cosine search, best first, one answer list per probe."""
+        """Cosine search, best first, one answer list per probe."""
         if not probes:
             return []
         vectors = validated(np.stack([probe.vector for probe in probes]), len(probes))

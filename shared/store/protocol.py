@@ -62,7 +62,10 @@ class VectorStore(Protocol):
     def search(
         self, probes: Sequence[Probe], *, with_records: bool = True
     ) -> list[list[ScoredImage]]:
-        """Exact cosine search, best first, one answer list per probe, as one batch."""
+        """Cosine search, best first, one answer list per probe, as one batch.
+
+        Exact over everything; inside a cluster an adapter may miss one in a hundred.
+        """
         ...
 
     def get(self, ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, StoredImage]:

@@ -49,7 +49,7 @@ class SharedStore(Paged):
     def search(
         self, probes: Sequence[Probe], *, with_records: bool = True
     ) -> list[list[ScoredImage]]:
-        """Exact cosine search, best first and by id among equals, one answer list per probe."""
+        """Cosine search, best first and by id among equals, one answer list per probe."""
         return self._run(lambda store: store.search(probes, with_records=with_records))
 
     def get(self, ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, StoredImage]:

@@ -38,6 +38,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     draw_photos(tmp_path / "photos", 18)
     draw_photos(tmp_path / "summer", 2, edge=40)
     shutil.copy(tmp_path / "photos/red/0.jpg", tmp_path / "cat.jpg")
+    shutil.copy(tmp_path / "photos/green/0.jpg", tmp_path / "dog.jpg")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_HOME", str(tmp_path / "home"))
     return tmp_path
