@@ -232,3 +232,26 @@ def test_vectors_are_fetched_after_a_merge_and_by_who_goes_on_asking(
 def test_fetching_passes_over_files_that_have_gone(tmp_path: Path) -> None:
     (tmp_path / "there").write_bytes(b"x")
     fetch([tmp_path / "gone", tmp_path, tmp_path / "there"])
+
+
+def test_the_count_of_everything_is_exact_whatever_was_written(tmp_path: Path) -> None:
+    random, records = np.random.default_rng(0), [record(f"{n}.jpg", "g1/0") for n in range(3000)]
+    store = EdgeStore.open(tmp_path / "c", create=True, flush_points=500)
+    for step in range(30):
+        rows = np.unique(random.integers(0, len(records), 200)).tolist()
+        some = [records[row] for row in rows]
+        match step % 5:
+            case 0 | 1:
+                vectors = random.normal(size=(len(rows), 512)).astype(np.float32)
+                store.upsert(some, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+            case 2:
+                store.delete([one.id for one in some[:60]])
+            case 3:
+                store.set_labels([(one.id, ("g1/0", "g2/1")) for one in some])
+            case _:
+                store.tidy()
+        assert store.count() == len(store.ids())
+    store.close()
+    store = EdgeStore.open(tmp_path / "c")
+    assert store.count() == len(store.ids()) > 500
+    store.close()
