@@ -82,6 +82,12 @@ def remarks(answer: Answer) -> list[str]:
     return notes
 
 
+def caption(answer: Answer, rank: int, result: ScoredImage) -> str:
+    """``3 · 0.930 · near`` below a drawn result."""
+    tier = answer.tiers.get(result.id)
+    return f"{rank} · {result.score:.3f}" + (f" · {tier}" if tier else "")
+
+
 def table(
     shown: str,
     answer: Answer,

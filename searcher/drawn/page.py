@@ -8,7 +8,7 @@ from pathlib import Path
 from searcher.drawn.html_parts import STYLE, frame, image_tag, page, text
 from searcher.pictures import Asked, Picture, result_picture
 from searcher.reasons.heat_drawing import LEGEND, ramp_strip
-from searcher.render import found_in, remarks
+from searcher.render import caption, found_in, remarks
 from shared.reading import Limits
 from shared.types import ScoredImage
 
@@ -69,5 +69,5 @@ def _item(
     spans = "".join(f"<span>{text(line)}</span>" for line in lines)
     return f"""<li><figure title="{text(path)}">
 {"".join(frames)}
-<figcaption><b>{rank} · {result.score:.3f}</b>{spans}</figcaption>
+<figcaption><b>{text(caption(one.answer, rank, result))}</b>{spans}</figcaption>
 </figure></li>"""

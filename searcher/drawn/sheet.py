@@ -26,7 +26,7 @@ from searcher.drawn.drawing import (
 )
 from searcher.pictures import Asked, Picture, result_picture
 from searcher.reasons.heat_drawing import LEGEND, ramp_strip
-from searcher.render import found_in, remarks
+from searcher.render import caption, found_in, remarks
 from shared.reading import Limits
 from shared.report import escape
 from shared.types import ScoredImage
@@ -109,7 +109,7 @@ def _draw_section(
             y += CELL + BESIDE
             heat = Picture("", one.heats.get(result.id), "no heat map")
             draw_picture(sheet, draw, heat, (x, y), CELL)
-        score = f"{place + 1} · {result.score:.3f}"
+        score = caption(one.answer, place + 1, result)
         draw.text((x, y + CELL + 8), score, INK, font(18))
         name = shortened(escape(found.name), 15, CELL)
         draw.text((x, y + CELL + 8 + LINE), name, QUIET, font(15))
