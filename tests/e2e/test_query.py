@@ -17,8 +17,12 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from searcher.answer import Answer
+from searcher.asking import Request
 from searcher.cli import app
-from shared.models import Models
+from searcher.question import Question, answer
+from searcher.search import Searcher
+from shared.models import Models, Pair
 from shared.points import point_id
 from shared.roots import root_id, write_roots
 from shared.settings import Settings
@@ -505,3 +509,30 @@ def test_no_image_is_wrong_usage(place: Place) -> None:
     done = ask(place)
     assert done.code == 2
     assert "give at least one, or --random" in done.err
+
+
+def test_clusters_that_change_meanwhile_are_asked_again(
+    fresh: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, calls = Models(fresh.settings.models), []
+    pair = models.current()
+
+    def answered(question: Question, searcher: Searcher, request: Request) -> Answer:
+        calls.append(searcher.clustering.generation)
+        found = answer(question, searcher, request)
+        if len(calls) == 2:  # after the first of two queries has been printed
+            points = [one for batch in searcher.store.scroll() for one in batch]
+            centroids = searcher.clustering.centroids[:2]
+            clustering = models.add_clustering(pair.encoder, centroids, {"chosen_by": "k"})
+            searcher.store.set_labels([(one.record.id, ("g2/1",)) for one in points])
+            models.set_current(Pair(pair.encoder, clustering.generation))
+        return found
+
+    monkeypatch.setattr("searcher.cli.answering.answer", answered)
+    green = str(fresh.photos / "green/0.jpg")
+    first, second = answers(fresh, fresh.red, green, "--exact")
+    assert calls == ["g1", "g1", "g2"]
+    assert first["cluster"].startswith("g1/")
+    assert second["query"] == green
+    assert second["cluster"].startswith("g2/")
+    assert len(second["results"]) == 12
