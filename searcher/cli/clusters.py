@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from searcher.cli.console import reported_errors
+from searcher.cli.console import DebugOption, HomeOption, reported_errors
 from searcher.cli.destinations import SHEET_SUFFIXES
 
 if TYPE_CHECKING:
@@ -49,18 +49,8 @@ def clusters(
         ),
     ] = 5_000,
     seed: Annotated[int, typer.Option(min=0, help="The draw of --points and the map.")] = 0,
-    home: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where models and index live. [default: LOOKALIKE_HOME, else the platform's data"
-            " directory]",
-            show_default=False,
-        ),
-    ] = None,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show a traceback when something fails.")
-    ] = False,
+    home: HomeOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """Show each cluster of the index: how large, how wide, and the pictures in its middle.
 

@@ -1,4 +1,4 @@
-"""Standard output, standard error and exit codes, as every command uses them."""
+"""Options, standard output, standard error and exit codes, as every command uses them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,25 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from shared.report import error_line, escape
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where models and index live. [default: LOOKALIKE_HOME, else the platform's data"
+        " directory]",
+        show_default=False,
+    ),
+]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Show a traceback when something fails.")
+]
 
 
 def write(text: str) -> None:

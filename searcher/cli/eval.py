@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from searcher.cli.console import reported_errors
+from searcher.cli.console import DebugOption, HomeOption, reported_errors
 
 MOST_RESULTS = 1_000
 
@@ -54,18 +54,8 @@ def evaluate(
         typer.Option(metavar="FILE.png", help="Draw recall and latency against coverage."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    home: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where models and index live. [default: LOOKALIKE_HOME, else the platform's data"
-            " directory]",
-            show_default=False,
-        ),
-    ] = None,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show a traceback when something fails.")
-    ] = False,
+    home: HomeOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """Measure how good the answers are, asking with every file of DIR.
 
@@ -79,6 +69,7 @@ def evaluate(
         import json
 
         from searcher.cli.console import say, write, write_bytes
+        from searcher.cli.destinations import check_destination
         from searcher.opening import open_home
         from searcher.quality.evaluate import Wanted
         from searcher.quality.evaluate import evaluate as measure
@@ -87,6 +78,8 @@ def evaluate(
         from shared.settings import load_settings
 
         opened = open_home(load_settings({"home": home}))
+        if figure is not None:
+            check_destination(figure, (), opened.roots)
         try:
             found = measure(opened, folder, Wanted(k, sample, seed, floors, labels, recall), say)
         except LabelsError as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from searcher.cli.console import reported_errors
+from searcher.cli.console import DebugOption, HomeOption, reported_errors
 
 
 class TierChoice(StrEnum):
@@ -35,18 +35,8 @@ def groups(
         Path | None,
         typer.Option(metavar="FILE", help="Write one HTML file with all pictures inside."),
     ] = None,
-    home: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where models and index live. [default: LOOKALIKE_HOME, else the platform's data"
-            " directory]",
-            show_default=False,
-        ),
-    ] = None,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show a traceback when something fails.")
-    ] = False,
+    home: HomeOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """Find images that are in the collection more than once. Never deletes anything.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from searcher.cli.console import reported_errors
+from searcher.cli.console import DebugOption, HomeOption, reported_errors
 from searcher.cli.destinations import SHEET_SUFFIXES
 
 if TYPE_CHECKING:
@@ -115,18 +115,8 @@ def query(
             "--open", help="Show the page or sheet; without --html or --sheet, a temporary page."
         ),
     ] = False,
-    home: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where models and index live. [default: LOOKALIKE_HOME, else the platform's data"
-            " directory]",
-            show_default=False,
-        ),
-    ] = None,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show a traceback when something fails.")
-    ] = False,
+    home: HomeOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """Show the indexed images that look like each IMG, the most alike first.
 

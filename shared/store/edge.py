@@ -1,4 +1,4 @@
-"""The embedded store: one Qdrant Edge shard in a folder. The only file that knows the engine.
+"""The embedded store: one Qdrant Edge shard in a folder. It and `edge_filter` know the engine.
 
 The choices below were measured, see `docs/decisions/0001-embedded-store.md` and, for the search,
 `docs/decisions/0005-search-inside-a-cluster.md`.
@@ -14,14 +14,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import numpy as np
 import qdrant_edge as engine
 
-from shared.conditions import Condition, Kind, grouped
+from shared.conditions import Condition
 from shared.errors import DiskFull, StoreError, StoreMissing
+from shared.store.edge_filter import equals, payload_filter
 from shared.store.paging import Paged
 from shared.store.protocol import Probe, validated
 from shared.store.translation import translated
@@ -123,7 +123,7 @@ class EdgeStore(Paged):
 
     def delete_root(self, root: str) -> None:
         """Remove every point of one root id."""
-        only_root = engine.Filter(must=[_equals("root", root)])
+        only_root = engine.Filter(must=[equals("root", root)])
         with self._engine() as shard:
             doomed = shard.count(engine.CountRequest(exact=True, filter=only_root))
             shard.update(engine.UpdateOperation.delete_points_by_filter(only_root))
@@ -186,7 +186,7 @@ class EdgeStore(Paged):
 
     def count(self, cluster: str | None = None, where: Sequence[Condition] = ()) -> int:
         """Exact number of points that meet `where`, of one cluster or of all."""
-        wanted = _filter(cluster, where)
+        wanted = payload_filter(cluster, where)
         with self._engine() as shard:
             # Of everything the engine keeps count, and an exact count would walk through all ids:
             # 12 ms at 100,000 points, eight times as long as a search.
@@ -305,7 +305,7 @@ def _request(
     return engine.QueryRequest(
         limit=probe.limit,
         query=engine.Query.Nearest(vector),
-        filter=_filter(probe.cluster, probe.where),
+        filter=payload_filter(probe.cluster, probe.where),
         with_payload=with_records,
         with_vector=False,
         params=params,
@@ -327,45 +327,6 @@ def _params(probe: Probe, segments: int) -> engine.SearchParams:
             rescore=True, oversampling=wanted / probe.limit
         )
     )
-
-
-def _filter(cluster: str | None, where: Sequence[Condition]) -> engine.Filter | None:
-    """What a point must meet; None for all points."""
-    must: list[engine.ConditionType] = []
-    must_not: list[engine.ConditionType] = []
-    if cluster is not None:
-        must.append(_equals("cluster", cluster))
-    for terms in grouped(where):
-        key, any_of = terms.field.key, terms.any_of or ()
-        if terms.field.kind == "word":
-            if any_of:
-                words = engine.MatchAny([str(value) for value in any_of])
-                must.append(engine.FieldCondition(key, match=words))
-            must_not += [_equals(key, str(value)) for value in terms.none_of]
-        else:
-            # Sizes are compared as floats: a match on an integer would not find a float.
-            must += [_between(key, terms.field.kind, gte=value, lte=value) for value in any_of]
-            must += [
-                _between(key, terms.field.kind, **{_RANGES[op]: value})
-                for op, value in terms.bounds
-            ]
-            must_not += [
-                _between(key, terms.field.kind, gte=value, lte=value) for value in terms.none_of
-            ]
-    return engine.Filter(must=must or None, must_not=must_not or None) if must or must_not else None
-
-
-_RANGES = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
-
-
-def _between(key: str, kind: Kind, **ends: Any) -> engine.FieldCondition:
-    if kind == "date":
-        return engine.FieldCondition(key, range=engine.RangeDateTime(**ends))
-    return engine.FieldCondition(key, range=engine.RangeFloat(**ends))
-
-
-def _equals(key: str, value: str) -> engine.FieldCondition:
-    return engine.FieldCondition(key, match=engine.MatchValue(value))
 
 
 def _checked_id(point_id: str) -> str:

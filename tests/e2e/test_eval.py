@@ -233,6 +233,13 @@ def test_as_many_clusters_as_need_be(place: Place, tmp_path: Path, tiny_tflite: 
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+def test_no_figure_is_written_among_the_pictures(place: Place) -> None:
+    inside = str(place.photos / "red/0.png")
+    assert "where nothing is written" in failed(
+        place.settings.home, str(place.photos), "--figure", inside
+    )
+
+
 def test_labels_from_a_table(place: Place, tmp_path: Path) -> None:
     table = tmp_path / "labels.csv"
     rows = [
