@@ -16,7 +16,7 @@ from searcher.asking import Request
 from searcher.opening import Home
 from searcher.query import Query, read_query
 from searcher.search import Searcher, seen
-from shared.errors import ImageRefused, QueryError, StoreMissing
+from shared.errors import ImageRefused, ImageUnknown, QueryError, StoreMissing
 from shared.store.protocol import VectorStore
 from shared.types import Decoded, ImageRecord
 
@@ -72,16 +72,22 @@ def read_example(text: str, home: Home) -> Example:
 def read_question(like: Sequence[str], unlike: Sequence[str], home: Home) -> Question:
     """A question about all of these at once; raises as `read_example`, naming the text where there
     are several."""
-    given = " + ".join(like) + "".join(f" - {text}" for text in unlike)
     several = len(like) + len(unlike) > 1
-    examples = [_read(text, home, several) for text in (*like, *unlike)]
-    shown = [example.query.shown for example in examples]
-    return Question(
-        shown=" + ".join(shown[: len(like)]) + "".join(f" - {text}" for text in shown[len(like) :]),
-        given=given,
-        like=tuple(examples[: len(like)]),
-        unlike=tuple(examples[len(like) :]),
+    question = question_of(
+        [_read(text, home, several) for text in like],
+        [_read(text, home, several) for text in unlike],
     )
+    return replace(question, given=_named(like, unlike))
+
+
+def question_of(like: Sequence[Example], unlike: Sequence[Example] = ()) -> Question:
+    """A question about examples that have been read."""
+    shown = _named([one.query.shown for one in like], [one.query.shown for one in unlike])
+    return Question(shown, shown, tuple(like), tuple(unlike))
+
+
+def _named(like: Sequence[str], unlike: Sequence[str]) -> str:
+    return " + ".join(like) + "".join(f" - {text}" for text in unlike)
 
 
 def _read(text: str, home: Home, several: bool) -> Example:
@@ -117,7 +123,7 @@ def answer(question: Question, searcher: Searcher, request: Request) -> Answer:
             return example.vector
         found = stored.get(str(example.query.point))
         if found is None or found.vector is None:
-            raise QueryError("no indexed image has this id")
+            raise ImageUnknown("no indexed image has this id")
         records.append(found.record)
         return found.vector
 

@@ -5,6 +5,7 @@ LookalikeError
 ├── ImageRefused        one picture that cannot be decoded; costs that picture only
 │   └── ImageChanged    the file changed while it was read; try it again later
 ├── QueryError          a question that cannot be asked (no such file, a URL that fails)
+│   └── ImageUnknown    no indexed image has the id
 ├── ModelError          a bundle or clustering that is missing, damaged or of another version
 │   └── NoModel         nothing has been trained yet
 ├── StoreError          the vector store failed
@@ -40,6 +41,10 @@ class ImageChanged(ImageRefused):
 
 class QueryError(LookalikeError):
     """A query cannot be asked."""
+
+
+class ImageUnknown(QueryError):
+    """No indexed image has the id that was given; it may have been deleted since."""
 
 
 class ModelError(LookalikeError):

@@ -13,6 +13,7 @@ from searcher.cli.clusters import clusters
 from searcher.cli.eval import evaluate
 from searcher.cli.groups import groups
 from searcher.cli.query import query
+from searcher.cli.serve import serve
 
 app = typer.Typer(
     add_completion=False,
@@ -25,6 +26,7 @@ app.command()(query)
 app.command("eval")(evaluate)
 app.command()(clusters)
 app.command()(groups)
+app.command()(serve)
 
 
 def _print_version(wanted: bool) -> None:

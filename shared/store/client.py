@@ -152,7 +152,10 @@ class RemoteStore:
         if not probes:
             return []
         vectors = validated(np.stack([probe.vector for probe in probes]), len(probes))
-        asked = [[probe.cluster, probe.limit, wire.pack_where(probe.where)] for probe in probes]
+        asked = [
+            [probe.cluster, probe.limit, wire.pack_where(probe.where), probe.exact]
+            for probe in probes
+        ]
         answer, _ = self._ask("search", vectors, probes=asked, with_records=with_records)
         return [[_scored(*hit) for hit in hits] for hits in answer["hits"]]
 

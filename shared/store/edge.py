@@ -320,7 +320,7 @@ def _params(probe: Probe, segments: int) -> engine.SearchParams:
     """
     scanned = max(1, segments - 1)  # one more takes in what is new, and is not scanned in Int8
     wanted = max(RESCORED, probe.limit + math.ceil(probe.limit / scanned))
-    if probe.cluster is None or probe.limit < 1 or wanted > MOST_RESCORED:
+    if probe.cluster is None or probe.exact or probe.limit < 1 or wanted > MOST_RESCORED:
         return engine.SearchParams(quantization=engine.QuantizationSearchParams(ignore=True))
     return engine.SearchParams(
         quantization=engine.QuantizationSearchParams(

@@ -22,12 +22,14 @@ class Probe:
     """One cluster searched for one query: `cluster` is a label, None means the whole collection.
 
     Only points that meet all of `where` are looked at, so that `limit` answers are `limit` answers.
+    `exact`: none may be missed, as when a whole cluster is listed page by page.
     """
 
     vector: NDArray[np.float32]
     cluster: str | None
     limit: int
     where: tuple[Condition, ...] = ()
+    exact: bool = False
 
 
 class VectorStore(Protocol):
@@ -64,7 +66,8 @@ class VectorStore(Protocol):
     ) -> list[list[ScoredImage]]:
         """Cosine search, best first, one answer list per probe, as one batch.
 
-        Exact over everything; inside a cluster an adapter may miss one in a hundred.
+        Exact over everything; inside a cluster an adapter may miss one in a hundred, unless the
+        probe says otherwise.
         """
         ...
 

@@ -203,8 +203,8 @@ def _answer_of(
 
 def _search(store: EdgeStore, header: dict[str, Any], vectors: Embeddings) -> list[list[Any]]:
     probes = [
-        Probe(vector, cluster, limit, wire.unpack_where(where))
-        for vector, (cluster, limit, where) in zip(vectors, header["probes"], strict=True)
+        Probe(vector, cluster, limit, wire.unpack_where(where), exact is True)
+        for vector, (cluster, limit, where, exact) in zip(vectors, header["probes"], strict=True)
     ]
     return [
         [[hit.id, hit.score, hit.record and hit.record.to_payload()] for hit in hits]

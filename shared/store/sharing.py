@@ -19,6 +19,8 @@ from shared.errors import StoreError
 
 LOCK_NAME = "store.lock"
 SOCKET_NAME = "store.sock"
+SEARCH_SOCKET_NAME = "search.sock"
+"""Where the search service of the home listens."""
 MAX_SOCKET_PATH_BYTES = 100
 """The kernel's limit is 104 to 108 bytes, depending on the system."""
 
@@ -81,11 +83,12 @@ def holder(run: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def socket_path(run: Path) -> Path:
-    """Where the owner of a home listens: in `run`, or where that path would be too long, in the
-    user's runtime directory or a private folder of the temporary directory.
+def socket_path(run: Path, name: str = SOCKET_NAME) -> Path:
+    """Where the owner of a home's store listens, or who else has a socket of that `name`: in `run`,
+    or where that path would be too long, in the user's runtime directory or a private folder of the
+    temporary directory.
     """
-    path = run / SOCKET_NAME
+    path = run / name
     if _short_enough(path):
         return path
     import hashlib
@@ -97,12 +100,13 @@ def socket_path(run: Path) -> Path:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about an odd runtime directory: it is checked below
         runtime = user_runtime_path("lookalike", appauthor=False)
-    name = hashlib.sha256(os.path.realpath(os.fsencode(run))).hexdigest()[:16] + ".sock"
+    digest = hashlib.sha256(os.path.realpath(os.fsencode(run))).hexdigest()[:16]
+    short = f"{digest}-{name}"
     for folder in (runtime, Path(tempfile.gettempdir()) / f"lookalike-{os.getuid()}"):
-        if _short_enough(folder / name):
+        if _short_enough(folder / short):
             with contextlib.suppress(StoreError):
                 private_folder(folder)
-                return folder / name
+                return folder / short
     raise StoreError(f"socket path {path} is too long: choose a --home with a shorter path")
 
 

@@ -1,0 +1,1 @@
+"""The HTTP service: questions, pictures and clusters for browsers and programs."""

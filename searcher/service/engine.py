@@ -1,0 +1,178 @@
+"""`Engine`: models, store and decoders of a home, held open for as long as the service runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+from typing import TypeVar
+
+from searcher.answer import Answer, Tier, Took
+from searcher.asking import Request
+from searcher.duplicates.tiering import with_tiers
+from searcher.opening import Home, open_home
+from searcher.query import Query
+from searcher.question import Example, Question, answer, question_of, random_question
+from searcher.reasons.explaining import Explained, explain
+from searcher.search import Searcher
+from shared.decoding.decoders import Decoders
+from shared.errors import StoreMissing
+from shared.roots import FILE_NAME as ROOTS_FILE
+from shared.roots import read_roots
+from shared.settings import Settings
+from shared.store.opening import StoreHub
+
+_ATTEMPTS = 3
+"""How often a question is asked while the clusters change under it."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that came with a request: its name as it was given, and its bytes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One question as a request puts it. Examples are uploads or ids of indexed images; with none
+    to be like, one indexed image at random is asked with."""
+
+    like: tuple[Upload | str, ...]
+    unlike: tuple[Upload | str, ...] = ()
+    request: Request = field(default_factory=Request)
+    tier: Tier | None = None
+    explain: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer, what it was asked with, and why its results are results if that was asked."""
+
+    shown: str
+    answer: Answer
+    explained: Explained | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One pair of encoder and clusters as it answers, with the decoders for its geometry."""
+
+    home: Home
+    searcher: Searcher
+    decoders: Decoders
+
+
+class Engine:
+    """Answers questions of one home. Safe to call from several threads.
+
+    Every method raises `LookalikeError`: `NoModel` before any training, `StoreMissing` before any
+    scan. A home that changes is followed: a new encoder, new clusters, another root.
+    """
+
+    def __init__(self, settings: Settings, *, decoders: int) -> None:
+        self.settings = settings
+        self._n_decoders = decoders
+        self._hub = StoreHub(settings, long_lived=True)
+        self._opened: Opened | None = None
+        self._roots_stamp: int | None = None
+        self._lock = threading.RLock()
+        self._encoding = threading.Lock()
+
+    def close(self) -> None:
+        """End the decoders and let go of the store; closing twice is harmless."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.decoders.close()
+                self._opened = None
+            self._hub.close()
+
+    def opened(self) -> Opened:
+        """What answers now, opened anew if the home has moved on."""
+        with self._lock:
+            now = self._opened
+            if now is None or not now.home.is_current:
+                now = self._open(now)
+            elif self._stamp() != self._roots_stamp:
+                now = self._with_roots(now)
+            self._opened = now
+            return now
+
+    def consistent(self, ask: Callable[[Opened], Result]) -> Result:
+        """What `ask` finds, with one pair of encoder and clusters from begin to end."""
+        for _ in range(_ATTEMPTS):
+            opened = self.opened()
+            found = ask(opened)
+            if opened.home.is_current:
+                return found
+        raise StoreMissing("the clusters are changing: try again")
+
+    def answer(self, asking: Asking) -> Found:
+        """Answer one question. Raises `ImageRefused` and `QueryError` as well."""
+        return self.consistent(lambda opened: self._answer(asking, opened))
+
+    def _answer(self, asking: Asking, opened: Opened) -> Found:
+        home, searcher = opened.home, opened.searcher
+        if asking.like:
+            question = self._question(asking, opened)
+        else:
+            question = random_question(searcher.store, asking.seed)
+        found = answer(question, searcher, asking.request)
+        found = with_tiers(found, question, home, asking.tier)
+        told = explain(question, found, searcher, home, drawn=False) if asking.explain else None
+        return Found(question.shown, found, told)
+
+    def _question(self, asking: Asking, opened: Opened) -> Question:
+        return question_of(
+            self._examples(asking.like, opened), self._examples(asking.unlike, opened)
+        )
+
+    def _examples(self, given: Sequence[Upload | str], opened: Opened) -> list[Example]:
+        return [
+            self._seen(one, opened) if isinstance(one, Upload) else Example(Query(one, point=one))
+            for one in given
+        ]
+
+    def _seen(self, upload: Upload, opened: Opened) -> Example:
+        """An upload decoded in a process that may hang or die of it, and encoded."""
+        started = perf_counter()
+        decoded = opened.decoders.decode(upload.data)
+        between = perf_counter()
+        with self._encoding:
+            vector = opened.home.encoder.encode(decoded.pixels[0][None])[0]
+        took = Took((between - started) * 1000, (perf_counter() - between) * 1000)
+        return Example(Query(upload.name, data=upload.data), decoded, vector, took)
+
+    def _open(self, before: Opened | None) -> Opened:
+        home = open_home(self.settings)
+        self._roots_stamp = self._stamp()
+        store = self._hub.collection(home.encoder.id)
+        home.encoder.load()
+        searcher = Searcher(home.encoder, home.clustering, store, home.limits, home.calibration)
+        if before is not None and before.home.encoder.spec == home.encoder.spec:
+            return Opened(home, searcher, before.decoders)
+        decoders = Decoders(
+            [home.encoder.spec],
+            home.limits,
+            workers=self._n_decoders,
+            timeout_seconds=self.settings.decode_timeout_seconds,
+        )
+        if before is not None:
+            before.decoders.close()
+        return Opened(home, searcher, decoders)
+
+    def _with_roots(self, opened: Opened) -> Opened:
+        self._roots_stamp = self._stamp()
+        return replace(opened, home=replace(opened.home, roots=read_roots(self.settings.home)))
+
+    def _stamp(self) -> int | None:
+        try:
+            return Path(self.settings.home, ROOTS_FILE).stat().st_mtime_ns
+        except OSError:
+            return None

@@ -1,0 +1,172 @@
+"""What stands before the routes: identity of a request, its host, its key, the size of its body."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import uuid
+from collections.abc import Iterable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from searcher.service.keys import is_allowed
+from searcher.service.policy import Policy
+from searcher.service.problems import MEDIA_TYPE, Problem, problem_body
+
+OPEN_PATHS = frozenset({"/", "/docs", "/healthz", "/readyz", "/session"})
+"""What is answered without a key: it tells nothing of the pictures."""
+OPEN_PREFIX = "/assets/"
+_DRAINED_BYTES = 64 * 2**20
+_DRAINED_SECONDS = 5.0
+
+Header = tuple[bytes, bytes]
+
+
+def is_local_socket(scope: Scope) -> bool:
+    """Whether the request came over the Unix socket, which only the home's owner can reach."""
+    server = scope.get("server")
+    return server is None or server[1] is None
+
+
+async def refuse(scope: Scope, send: Send, problem: Problem) -> None:
+    """Answer with a problem from outside the app, and end the connection."""
+    body = problem_body(problem, scope["state"]["request_id"])
+    headers = {"content-type": MEDIA_TYPE, "content-length": str(len(body)), **problem.headers}
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Identified:
+    """Gives every request an id, and every answer the headers that all answers have."""
+
+    def __init__(self, app: ASGIApp, always: Iterable[Header]) -> None:
+        self._app, self._always = app, tuple(always)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = str(uuid.uuid4())
+        scope.setdefault("state", {})["request_id"] = request_id
+        added = [*self._always, (b"x-request-id", request_id.encode())]
+
+        async def send_all(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in added if header[0] not in given),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, send_all)
+
+
+class Guarded:
+    """Refuses what must not reach the app: another host's name, a missing key, too large a body."""
+
+    def __init__(self, app: ASGIApp, policy: Policy) -> None:
+        self._app, self._policy = app, policy
+        self._names = {"localhost", socket.gethostname().lower(), *map(str.lower, policy.hosts)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        problem = None if is_local_socket(scope) else self._outside(scope)
+        body = _Body(receive, self._policy.upload_bytes, self._policy.body_seconds)
+        if problem is None and _length(scope) > self._policy.upload_bytes:
+            problem = await body.refused()
+        if problem is not None:
+            await refuse(scope, send, problem)
+            return
+        await self._app(scope, body.receive, send)
+
+    def _outside(self, scope: Scope) -> Problem | None:
+        """Why a request over the network is refused."""
+        headers = scope["headers"]
+        host = next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
+        if not self._is_ours(host):
+            return Problem(
+                421, "this service does not answer to that host name: see --allow-host", _CLOSE
+            )
+        path = scope["path"]
+        needs_key = path not in OPEN_PATHS and not path.startswith(OPEN_PREFIX)
+        if self._policy.keys and needs_key and not is_allowed(headers, self._policy.keys):
+            return Problem(
+                401,
+                "give an API key: `Authorization: Bearer KEY` or `X-API-Key: KEY`",
+                {"WWW-Authenticate": 'Bearer realm="lookalike"'},
+            )
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        """A page elsewhere can give its own name our address (DNS rebinding), but never a name of
+        ours or a plain address."""
+        name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+        if name.lower() in self._names:
+            return True
+        try:
+            ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            return False
+        return True
+
+
+_CLOSE = {"Connection": "close"}
+
+
+def _length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return 0
+
+
+class _Body:
+    """A request's body, counted and timed while the app reads it."""
+
+    def __init__(self, receive: Receive, max_bytes: int, seconds: float) -> None:
+        self._receive, self._max, self._seconds = receive, max_bytes, seconds
+        self._size, self._deadline, self._complete = 0, 0.0, False
+
+    async def receive(self) -> Message:
+        """The next part. Raises `Problem`: 413 for too many bytes, 408 for too much time."""
+        if self._complete:  # from here on, only the end of the connection is waited for
+            return await self._receive()
+        message = await self._timely()
+        self._size += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self._size > self._max:
+            raise await self.refused()
+        return message
+
+    async def _timely(self) -> Message:
+        self._deadline = self._deadline or asyncio.get_running_loop().time() + self._seconds
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise Problem(
+                408, f"the request's body took longer than {self._seconds:g} s", _CLOSE
+            ) from None
+        return message
+
+    async def refused(self) -> Problem:
+        """The refusal of a body that is too large, once its sender had a chance to read it: an
+        answer while much is still being sent would be lost with the connection."""
+        left, loop = _DRAINED_BYTES, asyncio.get_running_loop()
+        until = loop.time() + _DRAINED_SECONDS
+        while left > 0 and not self._complete:
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await self._receive()
+            except TimeoutError:
+                break
+            left -= len(message.get("body", b"")) or 1
+            self._complete = not message.get("more_body", False)
+        return Problem(413, f"the request has more than {self._max:,} bytes: send less", _CLOSE)

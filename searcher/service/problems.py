@@ -1,0 +1,116 @@
+"""Errors as problem documents (RFC 9457): one sentence, no traceback, no path of this machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from shared.errors import (
+    ImageRefused,
+    ImageUnknown,
+    LookalikeError,
+    ModelError,
+    NoModel,
+    QueryError,
+    StoreBusy,
+    StoreError,
+    StoreMissing,
+)
+
+MEDIA_TYPE = "application/problem+json"
+_LONGEST_DETAIL = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+class Problem(Exception):
+    """A request that is answered with an error. `detail` is shown to whoever asked."""
+
+    def __init__(
+        self, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers, self.more = status, detail, headers or {}, more
+
+
+def problem_json(problem: Problem, request_id: str) -> dict[str, Any]:
+    """The document: `type`, `title`, `status`, `detail`, `instance`, and what the problem adds."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail[:_LONGEST_DETAIL],
+        "instance": f"urn:uuid:{request_id}",
+        **problem.more,
+    }
+
+
+def problem_body(problem: Problem, request_id: str) -> bytes:
+    """The document as bytes of JSON."""
+    return json.dumps(problem_json(problem, request_id), ensure_ascii=False).encode(
+        "utf-8", "replace"
+    )
+
+
+def as_problem(error: Exception) -> Problem:
+    """What is told about an error. Only sentences about the question itself are passed on: others
+    name files of this machine, and go to the log."""
+    match error:
+        case Problem():
+            return error
+        case ImageUnknown():
+            return Problem(404, str(error))
+        case ImageRefused() | QueryError():
+            return Problem(422, str(error))
+        case ValidationError():
+            return Problem(422, "the request is not as it should be", errors=_errors(error))
+        case HTTPException():
+            return Problem(error.status_code, str(error.detail), error.headers)
+        case NoModel():
+            return _not_ready("no model answers yet: run `indexer watch` or `indexer train`")
+        case StoreMissing():
+            return _not_ready("nothing is indexed yet: run `indexer scan DIR` first")
+        case StoreBusy() | StoreError() | ModelError():
+            _log.error("%s", error)
+            return _not_ready("the store or the model does not answer: its log says why")
+        case LookalikeError():
+            _log.error("%s", error)
+            return Problem(500, "the service failed: its log says why")
+        case _:
+            _log.error("a request failed", exc_info=error)
+            return Problem(500, "the service failed: its log says why")
+
+
+def _not_ready(detail: str) -> Problem:
+    return Problem(503, detail, {"Retry-After": "5"})
+
+
+def _errors(error: ValidationError) -> list[dict[str, str]]:
+    return [
+        {"at": ".".join(map(str, one["loc"])), "message": one["msg"]}
+        for one in error.errors(include_url=False, include_input=False, include_context=False)
+    ][:20]
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of the app with a problem document."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        problem = as_problem(error)
+        return Response(
+            problem_body(problem, request.scope["state"]["request_id"]),
+            problem.status,
+            dict(problem.headers),
+            MEDIA_TYPE,
+        )
+
+    for kind in (Problem, LookalikeError, ValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)

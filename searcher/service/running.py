@@ -1,0 +1,97 @@
+"""Runs the service: one process that owns the store, or workers below a parent that does."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.supervisors import Multiprocess
+
+from searcher.service.listening import home_socket, listen
+from searcher.service.policy import Policy
+from searcher.service.protocol import LimitedProtocol
+from shared.settings import Settings
+from shared.store.opening import StoreHub
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _AppFactory:
+    """Makes the app in the process that serves it."""
+
+    settings: Settings
+    policy: Policy
+
+    def __call__(self) -> Starlette:
+        """The app."""
+        from searcher.service.app import create_app
+
+        return create_app(self.settings, self.policy)
+
+
+def serve(settings: Settings, policy: Policy, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then let requests end. `ready` is told the address.
+
+    Raises `SettingsError` if the address cannot be had.
+    """
+    # uvicorn raises the signal again when it has stopped; the store is to be closed after that.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _pass_over)
+    with listen(policy) as listener, home_socket(settings.run) as local:
+        if local is None:
+            _log.warning("another service listens for this home's commands")
+        ready(_address(policy, listener))
+        sockets = [listener, *([local] if local else [])]
+        config = _config(settings, policy)
+        if policy.workers == 1:
+            uvicorn.Server(config).run(sockets)
+            return
+        with StoreHub(settings, long_lived=True):
+            Multiprocess(config, sockets).run()
+
+
+def stop_when_closed(descriptor: int) -> None:
+    """Stop this process as SIGTERM does when the other end of a pipe is closed: its parent died."""
+
+    def wait() -> None:
+        while os.read(descriptor, 1024):
+            continue
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="until-closed", daemon=True).start()
+
+
+def _config(settings: Settings, policy: Policy) -> uvicorn.Config:
+    return uvicorn.Config(
+        _AppFactory(settings, policy),
+        factory=True,
+        http=LimitedProtocol,
+        ws="none",
+        lifespan="on",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        workers=policy.workers,
+        timeout_keep_alive=int(policy.idle_seconds),
+        timeout_graceful_shutdown=int(policy.stop_seconds),
+    )
+
+
+def _address(policy: Policy, listener: socket.socket) -> str:
+    host = f"[{policy.host}]" if ":" in policy.host else policy.host
+    return f"http://{host}:{listener.getsockname()[1]}"
+
+
+def _pass_over(_number: int, _frame: FrameType | None) -> None:
+    """A signal that uvicorn has taken already."""
