@@ -407,3 +407,35 @@ def test_set_labels_writes_nothing_but_labels(
     [hits] = store.search([Probe(rows[4], "g2/1", 3)])
     assert hits[0].id == items[4].id
     assert store.search([Probe(rows[4], "g1/0", 600)])[0][-1].id != items[4].id
+
+
+def test_a_cluster_is_counted_anew_after_every_write(store: VectorStore, records: Records) -> None:
+    def write(start: int, number: int, cluster: str) -> list[str]:
+        made = records(number, start=start, root=cluster, cluster=(cluster,))
+        store.upsert(made, np.repeat(basis(1.0), number, axis=0))
+        return [one.id for one in made]
+
+    ids = write(0, 4, "g1/0")
+    assert (store.count("g1/0"), store.count("g1/1")) == (4, 0)
+    write(4, 3, "g1/1")
+    assert (store.count("g1/0"), store.count("g1/1")) == (4, 3)
+    store.set_labels([(ids[0], ("g1/1",))])
+    assert (store.count("g1/0"), store.count("g1/1")) == (3, 4)
+    store.delete(ids[1:2])
+    assert (store.count("g1/0"), store.count("g1/1")) == (2, 4)
+    store.delete_root("g1/1")
+    assert (store.count("g1/0"), store.count("g1/1")) == (2, 1)
+
+
+def test_an_exact_probe_misses_nothing_in_a_cluster(store: VectorStore, records: Records) -> None:
+    rows = np.random.default_rng(5).standard_normal((2_000, 512), dtype=np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    made = [dataclasses.replace(one, cluster=("g1/0",)) for one in records(len(rows))]
+    store.upsert(made, rows)
+    store.tidy()
+    [few, all_of_them] = store.search(
+        [Probe(rows[0], "g1/0", number, exact=True) for number in (40, len(rows))],
+        with_records=False,
+    )
+    assert len({one.id for one in all_of_them}) == len(rows)
+    assert [one.id for one in few] == [one.id for one in all_of_them[:40]]
