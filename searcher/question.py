@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
@@ -14,23 +15,28 @@ from numpy.typing import NDArray
 from searcher.answer import Answer, Took
 from searcher.asking import Request
 from searcher.opening import Home
-from searcher.query import Query, read_query
+from searcher.query import Query, joined, naming, read_query
 from searcher.search import Searcher, seen
-from shared.errors import ImageRefused, ImageUnknown, QueryError, StoreMissing
+from shared.errors import ImageUnknown, QueryError, StoreMissing
 from shared.store.protocol import VectorStore
 from shared.types import Decoded, ImageRecord
+
+if TYPE_CHECKING:
+    from searcher.duplicates.alike import Small
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
     """A picture with its vector, float32 (512,), or else the id of an indexed one, `query.point`.
 
-    `decoded` tells hashes and size of a picture.
+    `decoded` tells hashes and size of a picture; `small` is what others are compared with, if it
+    has been made already.
     """
 
     query: Query
     decoded: Decoded | None = None
     vector: NDArray[np.float32] | None = None
+    small: Small | None = None
     took: Took = field(default_factory=Took)
 
 
@@ -66,7 +72,7 @@ def read_example(text: str, home: Home) -> Example:
         return Example(query)
     home.encoder.load()  # before the clock of `Took` starts
     decoded, vector, took = seen(home.encoder, query.data, home.limits)
-    return Example(query, decoded, vector, took)
+    return Example(query, decoded, vector, took=took)
 
 
 def read_question(like: Sequence[str], unlike: Sequence[str], home: Home) -> Question:
@@ -77,26 +83,18 @@ def read_question(like: Sequence[str], unlike: Sequence[str], home: Home) -> Que
         [_read(text, home, several) for text in like],
         [_read(text, home, several) for text in unlike],
     )
-    return replace(question, given=_named(like, unlike))
+    return replace(question, given=joined(like, unlike))
 
 
 def question_of(like: Sequence[Example], unlike: Sequence[Example] = ()) -> Question:
     """A question about examples that have been read."""
-    shown = _named([one.query.shown for one in like], [one.query.shown for one in unlike])
+    shown = joined([one.query.shown for one in like], [one.query.shown for one in unlike])
     return Question(shown, shown, tuple(like), tuple(unlike))
 
 
-def _named(like: Sequence[str], unlike: Sequence[str]) -> str:
-    return " + ".join(like) + "".join(f" - {text}" for text in unlike)
-
-
 def _read(text: str, home: Home, several: bool) -> Example:
-    try:
+    with naming(text, wanted=several):
         return read_example(text, home)
-    except (QueryError, ImageRefused) as error:
-        if not several:
-            raise
-        raise type(error)(f"{text} {error}") from error
 
 
 def random_question(store: VectorStore, seed: int) -> Question:

@@ -7,6 +7,7 @@ blocks as they were, and two photographs of like things do not.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,7 @@ SMALL = PixelSpec(size=64, fit="stretch", filter="box")
 """The geometry in which pictures are compared."""
 
 COLOR_EDGE = 16
+_PACKED, _PACKED_VERSION = struct.Struct(">BB"), 1
 DETAILS = (64, 32, 16)
 """How much of 64 x 64 pixels a picture can fill; the less, the less it is compared by."""
 
@@ -84,6 +86,28 @@ class Small:
             edge for edge in DETAILS if shorter_edge >= 0.75 * edge or edge == DETAILS[-1]
         )
         return cls(grey.round().astype(np.uint8), color, detail)
+
+    def to_bytes(self) -> bytes:
+        """The picture as `of_bytes` reads it."""
+        return (
+            _PACKED.pack(_PACKED_VERSION, self.detail) + self.grey.tobytes() + self.color.tobytes()
+        )
+
+    @classmethod
+    def of_bytes(cls, data: bytes) -> Small | None:
+        """The picture that `to_bytes` wrote; None for anything else, as of another version."""
+        if len(data) != _PACKED.size + SMALL.size**2 + 2 * COLOR_EDGE**2:
+            return None
+        version, detail = _PACKED.unpack_from(data)
+        if version != _PACKED_VERSION or detail not in DETAILS:
+            return None
+        levels = np.frombuffer(data, np.uint8, offset=_PACKED.size)
+        grey, color = np.split(levels, [SMALL.size**2])
+        return cls(
+            grey.reshape(SMALL.size, SMALL.size),
+            color.reshape(2, COLOR_EDGE, COLOR_EDGE),
+            int(detail),
+        )
 
     def distance(self, other: Small) -> float:
         """The mean difference of two pictures as they lie, in levels, in grey or in colour."""

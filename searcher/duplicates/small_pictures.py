@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -17,12 +19,32 @@ from shared.types import ImageRecord
 MOST_KEPT = 20_000
 
 
-class SmallPictures:
-    """Small pictures of indexed files; the last `MOST_KEPT` are kept, with 5 KB for each."""
+class Keeper(Protocol):
+    """Keeps small files by the hash of the picture they were made of, as long as it likes."""
 
-    def __init__(self, roots: Mapping[str, Path], limits: Limits) -> None:
-        self._roots, self._limits = roots, limits
-        self._kept: dict[str, Small | None] = {}
+    def get(self, sha256: str) -> bytes | None:
+        """What was put, if it is still there."""
+        ...
+
+    def put(self, sha256: str, data: bytes) -> None:
+        """Keep this."""
+        ...
+
+
+class SmallPictures:
+    """Small pictures of indexed files; the last `most` are in memory, with 5 KB for each, and all
+    of them with the `keeper`, if there is one. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        roots: Mapping[str, Path],
+        limits: Limits,
+        keeper: Keeper | None = None,
+        most: int = MOST_KEPT,
+    ) -> None:
+        self._roots, self._limits, self._keeper, self._most = roots, limits, keeper, most
+        self._kept: dict[str, Small] = {}
+        self._lock = threading.Lock()
         self.unread: set[str] = set()
         """Ids of the pictures whose files could not be read when they were wanted."""
 
@@ -39,14 +61,27 @@ class SmallPictures:
 
     def of(self, record: ImageRecord) -> Small | None:
         """The indexed picture, None if its file cannot be read."""
-        key = record.sha256
-        if key not in self._kept:
-            if len(self._kept) >= MOST_KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = small(self.data(record), self._limits)
-        if self._kept[key] is None:
+        found = self._kept.get(record.sha256)
+        if found is None:
+            found = self._kept_elsewhere(record.sha256) or self._made(record)
+        if found is None:
             self.unread.add(record.id)
-        return self._kept[key]
+            return None
+        with self._lock:
+            if record.sha256 not in self._kept and len(self._kept) >= self._most:
+                del self._kept[next(iter(self._kept))]
+            self._kept[record.sha256] = found
+        return found
+
+    def _kept_elsewhere(self, sha256: str) -> Small | None:
+        data = self._keeper.get(sha256) if self._keeper else None
+        return None if data is None else Small.of_bytes(data)
+
+    def _made(self, record: ImageRecord) -> Small | None:
+        made = small(self.data(record), self._limits)
+        if made is not None and self._keeper is not None:
+            self._keeper.put(record.sha256, made.to_bytes())
+        return made
 
 
 def small(data: bytes | None, limits: Limits) -> Small | None:

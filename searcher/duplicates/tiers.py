@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from searcher.answer import Tier
+from searcher.duplicates.alike import Small
 from searcher.duplicates.sameness import Fingerprint, Sight, may_be_same, sameness
 from searcher.duplicates.small_pictures import SmallPictures, small
 from searcher.duplicates.tier_rule import TierRule
@@ -23,21 +24,27 @@ class Tiers:
         roots: Mapping[str, Path],
         rule: TierRule | None = None,
         limits: Limits | None = None,
+        pictures: SmallPictures | None = None,
     ) -> None:
         self.rule = rule or TierRule()
         self._limits = limits or Limits()
-        self._pictures = SmallPictures(roots, self._limits)
+        self._pictures = pictures or SmallPictures(roots, self._limits)
 
     def of(
-        self, query: Fingerprint, data: bytes | None, results: Sequence[ScoredImage]
+        self,
+        query: Fingerprint,
+        data: bytes | None,
+        results: Sequence[ScoredImage],
+        seen: Small | None = None,
     ) -> dict[str, Tier]:
         """The tier of every result that has one, by the result's id.
 
         `data`: the query's bytes, None if they cannot be had; then no picture can be altered more
-        than its hash forgives. Results without a record have no tier but *similar*.
+        than its hash forgives. `seen`: the query as a small picture, if it has been made already.
+        Results without a record have no tier but *similar*.
         """
         tiers = self.alike(results)
-        asked = Sight(query, small(data, self._limits), lambda: data)
+        asked = Sight(query, seen or small(data, self._limits), lambda: data)
         pairs, points, looked = list[tuple[Sight, Sight, float]](), list[str](), 0
         for one in results:
             record = one.record

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 from searcher.answer import Answer, Tier, Took
 from searcher.asking import Request
+from searcher.duplicates.alike import SMALL, Small
+from searcher.duplicates.small_pictures import Keeper, SmallPictures
 from searcher.duplicates.tiering import with_tiers
 from searcher.opening import Home, open_home
 from searcher.query import Query
@@ -26,6 +28,9 @@ from shared.store.opening import StoreHub
 
 _ATTEMPTS = 3
 """How often a question is asked while the clusters change under it."""
+
+SMALL_PICTURES = 4_000
+"""As many are kept in memory, 5 KB each."""
 
 Result = TypeVar("Result")
 
@@ -62,11 +67,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One pair of encoder and clusters as it answers, with the decoders for its geometry."""
+    """One pair of encoder and clusters as it answers, with the decoders for its geometry and the
+    small pictures that results are compared by."""
 
     home: Home
     searcher: Searcher
     decoders: Decoders
+    pictures: SmallPictures
 
 
 class Engine:
@@ -76,9 +83,9 @@ class Engine:
     scan. A home that changes is followed: a new encoder, new clusters, another root.
     """
 
-    def __init__(self, settings: Settings, *, decoders: int) -> None:
+    def __init__(self, settings: Settings, *, decoders: int, keeper: Keeper | None = None) -> None:
         self.settings = settings
-        self._n_decoders = decoders
+        self._n_decoders, self._keeper = decoders, keeper
         self._hub = StoreHub(settings, long_lived=True)
         self._opened: Opened | None = None
         self._roots_stamp: int | None = None
@@ -124,7 +131,7 @@ class Engine:
         else:
             question = random_question(searcher.store, asking.seed)
         found = answer(question, searcher, asking.request)
-        found = with_tiers(found, question, home, asking.tier)
+        found = with_tiers(found, question, home, asking.tier, opened.pictures)
         told = explain(question, found, searcher, home, drawn=False) if asking.explain else None
         return Found(question.shown, found, told)
 
@@ -147,7 +154,8 @@ class Engine:
         with self._encoding:
             vector = opened.home.encoder.encode(decoded.pixels[0][None])[0]
         took = Took((between - started) * 1000, (perf_counter() - between) * 1000)
-        return Example(Query(upload.name, data=upload.data), decoded, vector, took)
+        small = Small.of(decoded.pixels[1], min(decoded.width, decoded.height))
+        return Example(Query(upload.name, data=upload.data), decoded, vector, small, took)
 
     def _open(self, before: Opened | None) -> Opened:
         home = open_home(self.settings)
@@ -155,21 +163,26 @@ class Engine:
         store = self._hub.collection(home.encoder.id)
         home.encoder.load()
         searcher = Searcher(home.encoder, home.clustering, store, home.limits, home.calibration)
+        pictures = self._pictures(home)
         if before is not None and before.home.encoder.spec == home.encoder.spec:
-            return Opened(home, searcher, before.decoders)
+            return Opened(home, searcher, before.decoders, pictures)
         decoders = Decoders(
-            [home.encoder.spec],
+            [home.encoder.spec, SMALL],
             home.limits,
             workers=self._n_decoders,
             timeout_seconds=self.settings.decode_timeout_seconds,
         )
         if before is not None:
             before.decoders.close()
-        return Opened(home, searcher, decoders)
+        return Opened(home, searcher, decoders, pictures)
 
     def _with_roots(self, opened: Opened) -> Opened:
         self._roots_stamp = self._stamp()
-        return replace(opened, home=replace(opened.home, roots=read_roots(self.settings.home)))
+        home = replace(opened.home, roots=read_roots(self.settings.home))
+        return replace(opened, home=home, pictures=self._pictures(home))
+
+    def _pictures(self, home: Home) -> SmallPictures:
+        return SmallPictures(home.roots, home.limits, self._keeper, SMALL_PICTURES)
 
     def _stamp(self) -> int | None:
         try:

@@ -60,7 +60,7 @@ def page_routes() -> APIRouter:
 
 def _read() -> dict[str, _Asset]:
     found = {}
-    for file in resources.files("searcher.web").iterdir():
+    for file in (resources.files("searcher") / "web").iterdir():
         kind = _TYPES.get(file.name.rpartition(".")[2])
         if kind is not None:
             data = file.read_bytes()
