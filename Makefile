@@ -16,7 +16,7 @@ demo: $(STAMP)  ## Watch the example photographs, drop pictures in, ask with one
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP)  ## Every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m tests
 
 faults: $(STAMP)  ## Every case of fault and bad input, with a table of the outcomes
 	$(BIN)/python -m pytest tests/faults

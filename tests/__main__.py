@@ -1,0 +1,44 @@
+"""`python -m tests [PYTEST OPTIONS]`: the whole suite, as two runs of pytest side by side.
+
+Most tests wait for processes, so that two cores finish two runs in little more than half the time.
+The second run's output is shown as it comes, the first one's when both have ended.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+FIRST = ("faults", "browser")
+
+
+def main(options: list[str]) -> int:
+    """Exit code 0 if both runs have it, else the first one that is not."""
+    apart = [str(HERE / name) for name in FIRST]
+    others = [str(HERE), *(f"--ignore={folder}" for folder in apart)]
+    with tempfile.TemporaryFile() as shown_later:
+        first = subprocess.Popen(
+            _pytest(*options, *apart), stdout=shown_later, stderr=subprocess.STDOUT
+        )
+        try:
+            second = subprocess.run(_pytest(*options, *others), check=False).returncode
+        except BaseException:
+            first.terminate()
+            raise
+        finally:
+            first.wait()
+            shown_later.seek(0)
+            sys.stdout.buffer.write(shown_later.read())
+            sys.stdout.flush()
+    return first.returncode or second
+
+
+def _pytest(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "pytest", *arguments]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
