@@ -68,7 +68,7 @@ class EdgeStore(Paged):
         self._flush_points = flush_points
         self._changed = 0
         self._searches = 0
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str | None, int] = {}
         self._lock = threading.RLock()
 
     @classmethod
@@ -190,18 +190,18 @@ class EdgeStore(Paged):
     def count(self, cluster: str | None = None, where: Sequence[Condition] = ()) -> int:
         """Exact number of points that meet `where`, of one cluster or of all.
 
-        A whole cluster is counted once between two writes: it takes twice as long as its search.
+        What no `where` narrows is counted once between two writes: to count a cluster takes twice
+        as long as to search it.
         """
         wanted = payload_filter(cluster, where)
-        whole = cluster if cluster is not None and not where else None
         with self._engine() as shard:
-            if whole in self._counts:
-                return self._counts[whole]
+            if not where and cluster in self._counts:
+                return self._counts[cluster]
             # Of everything the engine keeps count, and an exact count would walk through all ids:
             # 12 ms at 100,000 points, eight times as long as a search.
             found = shard.count(engine.CountRequest(exact=wanted is not None, filter=wanted))
-            if whole is not None and len(self._counts) < MOST_COUNTS:
-                self._counts[whole] = found
+            if not where and len(self._counts) < MOST_COUNTS:
+                self._counts[cluster] = found
             return found
 
     def cluster_sizes(self) -> dict[str, int]:
