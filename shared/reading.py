@@ -9,6 +9,12 @@ from dataclasses import dataclass
 
 from shared.errors import ImageChanged, ImageRefused
 
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# A folder on the way need not be readable, as for a path that the kernel walks.
+_WAY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_LINK = "is a symbolic link, and links are not followed"
+_NO_NAMES = (b"", b".", b"..")
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -44,13 +50,60 @@ def read_file(path: str | bytes | os.PathLike[str], limits: Limits) -> tuple[byt
     (missing, unreadable, link, special, empty, too large) or `ImageChanged`.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, _FLAGS)
     except OSError as error:
         if os.path.islink(path):
-            raise ImageRefused("is a symbolic link, and links are not followed") from error
+            raise ImageRefused(_LINK) from error
         raise ImageRefused(f"cannot be read: {error.strerror}") from error
     except ValueError as error:  # a NUL in the path
         raise ImageRefused(f"cannot be read: {error}") from error
+    return _read(descriptor, limits)
+
+
+def read_beneath(
+    root: str | bytes | os.PathLike[str], relative: bytes, limits: Limits
+) -> tuple[bytes, Signature]:
+    """As `read_file`, for a path that is not trusted: it never leads out of the folder `root`.
+
+    `relative` is walked name by name, and no link is followed on the way, also none that is put
+    there meanwhile; `root` itself may be reached through links. Raises as `read_file`, and
+    `ImageRefused` for a path that is absolute or has an empty name, ``.``, ``..`` or a NUL.
+    """
+    *folders, name = relative.split(b"/")
+    if b"\0" in relative or any(part in _NO_NAMES for part in (*folders, name)):
+        raise ImageRefused("has a path that may lead out of its root: empty names, '..' or a NUL")
+    try:
+        folder = os.open(root, _WAY)
+    except OSError as error:
+        raise ImageRefused(f"cannot be read: its root: {error.strerror}") from error
+    try:
+        for part in folders:
+            above, folder = folder, _open_beneath(folder, part, _WAY | os.O_NOFOLLOW)
+            os.close(above)
+        descriptor = _open_beneath(folder, name, _FLAGS)
+    finally:
+        os.close(folder)
+    return _read(descriptor, limits)
+
+
+def _open_beneath(folder: int, name: bytes, flags: int) -> int:
+    try:
+        return os.open(name, flags, dir_fd=folder)
+    except OSError as error:
+        if _is_link(folder, name):
+            raise ImageRefused(_LINK) from error
+        raise ImageRefused(f"cannot be read: {error.strerror}") from error
+
+
+def _is_link(folder: int, name: bytes) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+def _read(descriptor: int, limits: Limits) -> tuple[bytes, Signature]:
+    """The bytes and signature of an open file, which is closed. Raises as `read_file`."""
     try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):

@@ -1,0 +1,1 @@
+"""Picture files of each format without the place they were taken at, their pixels untouched."""
