@@ -1,21 +1,27 @@
-"""What a question gives back, and the JSON that the command line and the HTTP service share."""
+"""What a question gives back, and the JSON that the command line and the HTTP service share.
+
+Plain data, rounded once where it is made, so that an answer read from JSON shows what the answer
+that was written shows. Imports neither NumPy nor Pillow: a query to a service needs none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from shared.thresholds import NOTHING_SHARE
 
-from shared.calibration import Calibration
-from shared.types import ImageRecord, ScoredImage
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-_SCORE_DIGITS = 6
-_MILLISECOND_DIGITS = 2
-_SHARE_DIGITS = 4
-_PERCENTILE_DIGITS = 3
+    from shared.types import ImageRecord, ScoredImage
+
+SCORE_DIGITS = 6
+SHARE_DIGITS = 4
+PERCENTILE_DIGITS = 3
+MILLISECOND_DIGITS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +38,19 @@ class Took:
     @property
     def total(self) -> float:
         """The sum of the three."""
-        return self.decode + self.encode + self.search
+        return round(self.decode + self.encode + self.search, MILLISECOND_DIGITS)
+
+    def rounded(self) -> Took:
+        """To hundredths of a millisecond."""
+        spent = (self.decode, self.encode, self.search)
+        return Took(*(round(one, MILLISECOND_DIGITS) for one in spent))
 
 
 Tier = Literal["exact", "near", "similar"]
 """The same picture; the same, altered; another that looks like it."""
+
+
+RecallKind = Literal["expected", "measured"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +59,7 @@ class Recall:
     *expected* from the calibration, or *measured* by asking again."""
 
     value: float
-    kind: Literal["expected", "measured"]
+    kind: RecallKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +70,15 @@ class Answer:
     into. `searched` of `total` points were compared, exactly counted. `number`: how many results
     were wanted; there are fewer when fewer were compared, or when `left_out` results scored less
     than was asked for. `point`: the indexed image that was asked with, when the question was a
-    point's id. `recall` is None where it is not known. `calibration` is that of the clusters, None
-    where they have none. `tiers`: by result id, of those that have one. `vector`: float32
+    point's id. `recall` is None where it is not known.
+
+    `best_score`: the best cosine found, also if it was left out. `least_alike`: the cosine below
+    which nothing looks like the query. `percentiles`: by result id, the share of pairs of indexed
+    pictures that are less alike, in [0, 100]. Both come from the clusters' calibration; without one
+    they are None and empty. `tiers`: by result id, of those that have one. `vector`: float32
     (512,), what was asked with.
+
+    Scores have 6 digits, shares 4, percentiles 3 and are rounded down, milliseconds 2.
     """
 
     cluster: str
@@ -72,7 +92,8 @@ class Answer:
     recall: Recall | None = None
     left_out: int = 0
     best_score: float | None = None
-    calibration: Calibration | None = None
+    least_alike: float | None = None
+    percentiles: Mapping[str, float] = field(default_factory=dict)
     tiers: Mapping[str, Tier] = field(default_factory=dict)
     vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
@@ -80,16 +101,16 @@ class Answer:
     def stands_out(self) -> bool | None:
         """Whether any result looks like the query; None where that is not known.
 
-        Nothing does if the best cosine, `best_score`, is below what nearly all of the collection's
-        pictures reach with another.
+        Nothing does if the best cosine is below what nearly all of the collection's pictures reach
+        with another.
         """
-        if self.calibration is None or self.best_score is None:
+        if self.least_alike is None or self.best_score is None:
             return None
-        return self.best_score >= self.calibration.least_alike
+        return self.best_score >= self.least_alike
 
     def percentile(self, result: ScoredImage) -> float | None:
         """Share of pairs of indexed pictures less alike, in [0, 100]; None where not known."""
-        return self.calibration.percentile(result.score) if self.calibration else None
+        return self.percentiles.get(result.id)
 
     @property
     def generation(self) -> str:
@@ -102,15 +123,40 @@ class Answer:
         return next((label for label in record.cluster if label.startswith(prefix)), None)
 
 
+def remarks(answer: Answer) -> list[str]:
+    """What a person should know about the results: that none is like the query, or why there are
+    fewer than wanted."""
+    notes = []
+    if answer.stands_out is False:
+        notes.append(
+            f"nothing here looks like it: the best score is below {answer.least_alike:.3f}, "
+            f"which {100 - 100 * NOTHING_SHARE:.0f} % of the images reach with another"
+        )
+    if answer.left_out:
+        noun = "result was" if answer.left_out == 1 else "results were"
+        notes.append(f"{answer.left_out:,} more {noun} not alike enough")
+    elif len(answer.results) < answer.number:
+        few = len(answer.clusters_searched) == 1
+        notes.append(
+            f"only {answer.searched:,} in {'this cluster' if few else 'these clusters'}: "
+            f"{len(answer.results)} of {answer.number:,} wanted"
+        )
+    return notes
+
+
 def answer_json(
-    query: str, answer: Answer, explained: Mapping[str, Mapping[str, Any]] | None = None
+    query: str,
+    answer: Answer,
+    explained: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    records: bool = False,
 ) -> dict[str, Any]:
     """One answer as JSON values; what is not known, or was not asked for, is None, never missing.
 
-    `explained`: by result id, what `--explain` tells.
+    `explained`: by result id, what `--explain` tells. `records`: each result's payload as the store
+    keeps it. `links` are for the service to fill in.
     """
-    told = explained or {}
-    took = answer.took
+    told, recall = explained or {}, answer.recall
     return {
         "query": query,
         "cluster": answer.cluster,
@@ -118,30 +164,42 @@ def answer_json(
         "probes": len(answer.clusters_searched),
         "searched": answer.searched,
         "total": answer.total,
-        "recall": {"value": round(answer.recall.value, _SHARE_DIGITS), "kind": answer.recall.kind}
-        if answer.recall
-        else None,
+        "number": answer.number,
+        "recall": None if recall is None else {"value": recall.value, "kind": recall.kind},
         "stands_out": answer.stands_out,
+        "least_alike": answer.least_alike,
+        "best_score": answer.best_score,
+        "left_out": answer.left_out,
+        "remarks": remarks(answer),
         "took_ms": {
-            name: round(getattr(took, name), _MILLISECOND_DIGITS)
-            for name in ("decode", "encode", "search", "total")
+            name: getattr(answer.took, name) for name in ("decode", "encode", "search", "total")
         },
         "results": [
-            _result_json(answer, rank, result) | {"explain": told.get(result.id)}
+            _result_json(answer, rank, result, told.get(result.id), records=records)
             for rank, result in enumerate(answer.results, 1)
         ],
     }
 
 
-def _result_json(answer: Answer, rank: int, result: ScoredImage) -> dict[str, Any]:
-    record, percentile = result.record, answer.percentile(result)
+def _result_json(
+    answer: Answer,
+    rank: int,
+    result: ScoredImage,
+    explained: Mapping[str, Any] | None,
+    *,
+    records: bool,
+) -> dict[str, Any]:
+    record = result.record
     return {
         "rank": rank,
         "root": record.root if record else None,
         "path": record.path if record else None,
         "id": result.id,
-        "score": round(result.score, _SCORE_DIGITS),
+        "score": result.score,
         "cluster": answer.cluster_of(record) if record else None,
         "tier": answer.tiers.get(result.id),
-        "percentile": None if percentile is None else round(percentile, _PERCENTILE_DIGITS),
+        "percentile": answer.percentile(result),
+        "explain": explained,
+        "record": record.to_payload() if record and records else None,
+        "links": None,
     }

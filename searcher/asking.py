@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.calibration import WANTED_RECALL
 from shared.errors import QueryError
+from shared.thresholds import WANTED_RECALL
 from shared.where import Condition
 
 Probes = int | Literal["auto", "all"]

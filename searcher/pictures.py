@@ -1,21 +1,23 @@
-"""Small pictures of queries and results for the sheet and the page."""
+"""Small pictures of queries and results for the sheet and the page.
+
+Pillow is loaded with the first picture that is drawn.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
-from PIL import Image
-
-from searcher.answer import Answer
 from searcher.query import Query
 from shared.errors import ImageRefused
-from shared.images import thumbnail
 from shared.reading import Limits, read_file
-from shared.types import ImageRecord, ScoredImage, absolute_path
+from shared.types import ImageRecord, absolute_path
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 EDGE = 320
 """Pixels along the longer side of every thumbnail."""
@@ -32,20 +34,24 @@ class Picture:
     """Where the file lies, if that is known."""
 
 
+class Pictures(Protocol):
+    """Where the small pictures of indexed images come from."""
+
+    def of(self, record: ImageRecord | None) -> Picture:
+        """An indexed image; one that is gone or damaged costs only its picture."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One query as it was given (valid Unicode), its answer, and its picture if that is drawn.
+class RootPictures:
+    """Read from where the images lie on this machine. `roots`: the folder of every root id."""
 
-    By result id, for results that are explained: `heats` is the picture with its heat map over it,
-    `explained` a line of text, `told` the same and more as JSON values.
-    """
+    roots: Mapping[str, Path]
+    limits: Limits
 
-    shown: str
-    answer: Answer
-    picture: Picture | None = None
-    heats: Mapping[str, Image.Image] = field(default_factory=dict)
-    explained: Mapping[str, str] = field(default_factory=dict)
-    told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    def of(self, record: ImageRecord | None) -> Picture:
+        """An indexed image; one that is gone or damaged costs only its picture."""
+        return indexed_picture(record, self.roots, self.limits)
 
 
 def located(roots: Mapping[str, Path], record: ImageRecord) -> str | None:
@@ -56,25 +62,28 @@ def located(roots: Mapping[str, Path], record: ImageRecord) -> str | None:
 
 def query_picture(query: Query, limits: Limits) -> Picture | None:
     """The query as a small picture; None when it was asked by id. Raises `ImageRefused`."""
+    from shared.images import thumbnail
+
     if query.data is None:
         return None
     name = os.path.basename(query.shown) or query.shown
     return Picture(name, thumbnail(query.data, EDGE, limits))
 
 
-def result_picture(result: ScoredImage, roots: Mapping[str, Path], limits: Limits) -> Picture:
-    """A result as a small picture; a file that is gone or damaged costs only its picture."""
-    return indexed_picture(result.record, roots, limits)
+def picture_name(path: str) -> str:
+    """A path's name with its folder: cameras give the same few names to everything."""
+    return "/".join(path.split("/")[-2:])
 
 
 def indexed_picture(
     record: ImageRecord | None, roots: Mapping[str, Path], limits: Limits
 ) -> Picture:
     """An indexed image as a small picture, read from where it lies."""
+    from shared.images import thumbnail
+
     if record is None:
         return Picture("", None, "unknown image")
-    # With its folder: cameras give the same few names to everything.
-    name, path = "/".join(record.path.split("/")[-2:]), located(roots, record)
+    name, path = picture_name(record.path), located(roots, record)
     if path is None:
         return Picture(name, None, "root unknown here")
     if not os.path.isfile(path):

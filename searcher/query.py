@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from shared.errors import QueryError
+from shared.errors import ImageRefused, QueryError
 from shared.reading import Limits, read_file
 from shared.settings import Settings
 from shared.types import shown_path
@@ -47,6 +49,22 @@ def read_query(given: str, settings: Settings) -> Query:
     if _SCHEME.match(given):
         raise QueryError("is a URL of a kind that is not fetched: use http:// or https://")
     raise QueryError("is no file, http(s) URL or id of an indexed image: check the spelling")
+
+
+@contextlib.contextmanager
+def naming(text: str, *, wanted: bool) -> Iterator[None]:
+    """Errors about a query begin with how it was given, where that is `wanted`."""
+    try:
+        yield
+    except (QueryError, ImageRefused) as error:
+        if not wanted:
+            raise
+        raise type(error)(f"{text} {error}") from error
+
+
+def joined(like: Sequence[str], unlike: Sequence[str]) -> str:
+    """``a.jpg + b.jpg - c.jpg``: several examples as one text."""
+    return " + ".join(like) + "".join(f" - {text}" for text in unlike)
 
 
 def _file(raw: bytes, settings: Settings) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from shared.calibration import NOTHING_SHARE
+from searcher.answer import remarks
 from shared.report import escape
 
 if TYPE_CHECKING:
@@ -60,28 +60,6 @@ def found_in(answer: Answer) -> str:
     return " · ".join(facts)
 
 
-def remarks(answer: Answer) -> list[str]:
-    """What a person should know about the results: that none is like the query, or why there are
-    fewer than wanted."""
-    notes = []
-    calibration = answer.calibration
-    if answer.stands_out is False and calibration is not None:
-        notes.append(
-            f"nothing here looks like it: the best score is below {calibration.least_alike:.3f}, "
-            f"which {100 - 100 * NOTHING_SHARE:.0f} % of the images reach with another"
-        )
-    if answer.left_out:
-        noun = "result was" if answer.left_out == 1 else "results were"
-        notes.append(f"{answer.left_out:,} more {noun} not alike enough")
-    elif len(answer.results) < answer.number:
-        few = len(answer.clusters_searched) == 1
-        notes.append(
-            f"only {answer.searched:,} in {'this cluster' if few else 'these clusters'}: "
-            f"{len(answer.results)} of {answer.number:,} wanted"
-        )
-    return notes
-
-
 def caption(answer: Answer, rank: int, result: ScoredImage) -> str:
     """``3 · 0.930 · near`` below a drawn result."""
     tier = answer.tiers.get(result.id)
@@ -120,7 +98,7 @@ def _cells(answer: Answer, *, show_root: bool) -> list[list[str]]:
     rows = [_row(answer, rank, image) for rank, image in enumerate(answer.results, 1)]
     shown = [
         (name != "root" or show_root)
-        and (name != "percentile" or answer.calibration is not None)
+        and (name != "percentile" or bool(answer.percentiles))
         and (name != "tier" or bool(answer.tiers))
         for name in columns
     ]

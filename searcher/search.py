@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from time import perf_counter
@@ -9,7 +10,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from searcher.answer import Answer, Recall, Took
+from searcher.answer import PERCENTILE_DIGITS, SCORE_DIGITS, SHARE_DIGITS, Answer, Recall, Took
 from searcher.asking import Request
 from shared.calibration import Calibration, margins, within
 from shared.clustering import Clustering
@@ -73,11 +74,11 @@ class Searcher:
             raise StoreMissing("nothing is indexed yet: run `indexer scan DIR` first")
         labels = [self.clustering.label(int(number)) for number in order]
         wanted = [None] if request.probes == "all" else labels
-        found = merge(self._search(row, wanted, request), request.number)
+        found = _rounded(merge(self._search(row, wanted, request), request.number))
         searched = sum(self.store.count(label, request.where) for label in wanted)
         if request.verify:
             recall = self._verified(row, found, request)
-        kept = self._kept(found, request)
+        kept, known = self._kept(found, request), self.calibration
         return Answer(
             cluster=labels[0],
             clusters_searched=tuple(labels),
@@ -85,11 +86,12 @@ class Searcher:
             total=total,
             number=request.number,
             results=kept,
-            took=replace(took, search=took.search + _milliseconds_since(started)),
+            took=replace(took, search=took.search + _milliseconds_since(started)).rounded(),
             recall=recall,
             left_out=len(found) - len(kept),
             best_score=found[0].score if found else None,
-            calibration=self.calibration,
+            least_alike=round(known.least_alike, SCORE_DIGITS) if known else None,
+            percentiles={image.id: _percentile(known, image) for image in kept} if known else {},
             vector=row[0],
         )
 
@@ -135,7 +137,7 @@ class Searcher:
         value = recall_at_k(
             [image.id for image in found], [image.id for image in exact], request.number
         )
-        return Recall(value, "measured")
+        return Recall(round(value, SHARE_DIGITS), "measured")
 
     def _kept(self, found: Sequence[ScoredImage], request: Request) -> tuple[ScoredImage, ...]:
         """Those that are alike enough."""
@@ -150,7 +152,18 @@ class Searcher:
 
 
 def _expected(value: np.float32 | None) -> Recall | None:
-    return None if value is None else Recall(float(value), "expected")
+    return None if value is None else Recall(round(float(value), SHARE_DIGITS), "expected")
+
+
+def _percentile(calibration: Calibration, image: ScoredImage) -> float:
+    """Rounded down, so that only what all pairs are less alike than has 100."""
+    step: int = 10**PERCENTILE_DIGITS
+    return math.floor(calibration.percentile(image.score) * step) / step
+
+
+def _rounded(found: Sequence[ScoredImage]) -> tuple[ScoredImage, ...]:
+    """Scores as they are shown, so that a result is kept or left out by what people see."""
+    return tuple(replace(image, score=round(image.score, SCORE_DIGITS)) for image in found)
 
 
 def embed(

@@ -17,20 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.clustering import Clustering
+from shared.thresholds import NOTHING_SHARE, WANTED_RECALL
 from shared.types import Embeddings
 
 VERSION = 1
 
-WANTED_RECALL = 0.95
-"""What `--probes auto` reaches unless told otherwise."""
-
 CONFIDENCE = 1.645
 """Standard errors by which the measured recall must exceed the wanted one: that of the whole
 collection then does in 95 of 100 draws of the sample (one-sided normal quantile)."""
-
-NOTHING_SHARE = 0.01
-"""A best answer less alike than that of all but this share of the collection's own pictures means
-that nothing looks like the query."""
 
 _DIGITS = 6
 

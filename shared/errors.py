@@ -6,6 +6,7 @@ LookalikeError
 │   └── ImageChanged    the file changed while it was read; try it again later
 ├── QueryError          a question that cannot be asked (no such file, a URL that fails)
 │   └── ImageUnknown    no indexed image has the id
+├── ServiceError        a search service that cannot be reached or does not answer as one
 ├── ModelError          a bundle or clustering that is missing, damaged or of another version
 │   └── NoModel         nothing has been trained yet
 ├── StoreError          the vector store failed
@@ -45,6 +46,10 @@ class QueryError(LookalikeError):
 
 class ImageUnknown(QueryError):
     """No indexed image has the id that was given; it may have been deleted since."""
+
+
+class ServiceError(LookalikeError):
+    """A search service cannot be reached, does not answer, or does not answer as one."""
 
 
 class ModelError(LookalikeError):

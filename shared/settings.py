@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from shared.errors import SettingsError
 
 PREFIX = "LOOKALIKE_"
 FILE_NAME = "settings.toml"
+
+_WEB_ADDRESS = re.compile(
+    r"https?://(\[[0-9a-f:.]+\]|[^\s/:?#@\[\]]+)(:\d{1,5})?(/[\w.~/%-]*)?", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,11 @@ class Settings:
     """Total time that a query image may take to download."""
     url_max_bytes: int = 32 * 2**20
     """Largest query image that is downloaded."""
+    url: str | None = None
+    """A search service that answers queries in place of this machine, such as
+    ``http://photos.lan:8765``."""
+    api_key: str | None = field(default=None, repr=False)
+    """What that service wants to see of who asks; never shown."""
 
     def __post_init__(self) -> None:
         for name in ("max_pixels", "max_file_bytes", "batch_size", "flush_points", "url_max_bytes"):
@@ -62,6 +72,12 @@ class Settings:
             "url_timeout_seconds",
         ):
             _require(name, getattr(self, name), "more than 0", getattr(self, name) > 0)
+        if self.url is not None and not _WEB_ADDRESS.fullmatch(self.url):
+            shown = re.sub("//.*@", "//...@", self.url)  # a password is nobody's business
+            wanted = "an http:// or https:// address without user, query or fragment"
+            raise SettingsError(f"setting url is {shown!r}: it must be {wanted}")
+        if self.api_key is not None and not re.fullmatch("[!-~]+", self.api_key):
+            raise SettingsError("setting api_key: it must be ASCII letters, digits and signs")
 
     @property
     def models(self) -> Path:
@@ -129,10 +145,11 @@ def default_home() -> Path:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     found = {}
-    for field in fields(Settings):
-        text = environ.get(PREFIX + field.name.upper())
-        if field.name != "home" and text is not None:
-            found[field.name] = _convert(PREFIX + field.name.upper(), field.type, text)
+    for one in fields(Settings):
+        variable = PREFIX + one.name.upper()
+        text = environ.get(variable)
+        if one.name != "home" and text is not None:
+            found[one.name] = _convert(variable, one.type, text)
     return found
 
 
@@ -154,8 +171,8 @@ def _from_file(path: Path) -> dict[str, Any]:
 
 
 def _checked(source: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as numbers of each setting's kind; unknown names are refused."""
-    kinds = {field.name: field.type for field in fields(Settings) if field.name != "home"}
+    """The values as numbers or texts of each setting's kind; unknown names are refused."""
+    kinds = {one.name: one.type for one in fields(Settings) if one.name != "home"}
     for name in values:
         if name not in kinds:
             raise SettingsError(f"{source}: unknown setting {name!r}, known are {', '.join(kinds)}")
@@ -164,7 +181,18 @@ def _checked(source: str, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _convert(name: str, kind: object, value: object) -> int | float:
+def _convert(name: str, kind: object, value: object) -> int | float | str | None:
+    return _text(name, value) if "str" in str(kind) else _number(name, kind, value)
+
+
+def _text(name: str, value: object) -> str | None:
+    """Empty means none, so that the environment can take back what the file says."""
+    if not isinstance(value, str):
+        raise SettingsError(f"setting {name} is no text: put it in quotes")
+    return value or None
+
+
+def _number(name: str, kind: object, value: object) -> int | float:
     number = float if "float" in str(kind) else int
     try:
         if isinstance(value, bool) or not isinstance(value, str | int | float):

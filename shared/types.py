@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
 from enum import Enum
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, get_args
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # whoever only asks a service handles records and no arrays
+    import numpy as np
+    from numpy.typing import NDArray
 
 EMBEDDING_SIZE = 512
 """Length of every vector: the latent size of the article's autoencoder."""
 
-Embeddings: TypeAlias = NDArray[np.float32]
+Embeddings: TypeAlias = "NDArray[np.float32]"
 """float32 (n, 512), every row of unit L2 length."""
 
-Pixels: TypeAlias = NDArray[np.uint8]
+Pixels: TypeAlias = "NDArray[np.uint8]"
 """uint8 (height, width, 3), RGB; a batch is (n, height, width, 3)."""
 
 Raw: TypeAlias = bytes

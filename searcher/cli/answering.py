@@ -1,41 +1,38 @@
 """Answers the queries of one `searcher query`, prints them as they come, and draws them at the end.
 
-Imported by the command when it runs: everything a query needs is loaded from here.
+Imported by the command when it runs. Who answers is chosen here, and loads what it needs itself.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from searcher.answer import Tier, answer_json
-from searcher.asking import Request
+from searcher.answer import answer_json
+from searcher.asked import Asked, Asker, Refused, Wish
 from searcher.cli.console import complain, say, wants_color, write, write_bytes
 from searcher.cli.destinations import check_destination, temporary_page, view
-from searcher.duplicates.tiering import with_tiers
-from searcher.opening import Home, open_home
-from searcher.pictures import Asked, indexed_picture, located, query_picture
-from searcher.question import Question, answer, random_question, read_question
+from searcher.pictures import Pictures, located
+from searcher.remote.home_service import running_service
 from searcher.render import table
-from searcher.search import Searcher
-from shared.errors import ImageRefused, LookalikeError, QueryError
-from shared.settings import load_settings
+from shared.roots import read_roots
+from shared.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from searcher.remote.asker import ServiceAsker
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What is asked, printed, drawn and opened; `separator` ends each path."""
 
-    request: Request = field(default_factory=Request)
+    wish: Wish = field(default_factory=Wish)
     together: bool = False
-    against: tuple[str, ...] = ()
-    tier: Tier | None = None
-    explain: bool = False
     form: Literal["table", "paths", "json"] = "table"
     separator: bytes = b"\n"
     sheet: Path | None = None
@@ -43,98 +40,73 @@ class Options:
     view: bool = False
     debug: bool = False
 
-    @property
-    def draws(self) -> bool:
-        """Whether pictures are wanted besides text."""
-        return self.view or self.sheet is not None or self.html is not None
-
-
-Texts = tuple[str, ...]
-"""The images of one query as they were given; none means one at random."""
-
 
 def answer_all(given: Sequence[str], options: Options, home: Path | None) -> bool:
     """Answer every query and print it. False if any of it could not be done.
 
     A query that cannot be asked costs one line on standard error; the others go on.
     """
-    opened = open_home(load_settings({"home": home}))
-    for path in filter(None, (options.sheet, options.html)):
-        check_destination(path, [*given, *options.against], opened.roots)
-    single = options.together or not given
-    answering = Answering(options, opened)
-    answering.run([tuple(given)] if single else [(text,) for text in given])
-    if answering.asked and options.draws:
-        _draw(answering.asked, options, answering.home)
-    return answering.complete
+    with chosen(load_settings({"home": home}), options.wish) as asker:
+        for path in filter(None, (options.sheet, options.html)):
+            check_destination(path, [*given, *options.wish.against], asker.roots)
+        single = options.together or not given
+        queries = [tuple(given)] if single else [(text,) for text in given]
+        printing = Printing(options)
+        for found in asker.answers(queries):
+            printing.show(found, asker.roots)
+        if printing.asked and options.wish.draws:
+            _draw(printing.asked, options, asker.pictures)
+    return printing.complete
 
 
-class Answering:
-    """One run of the command. `asked`: what was answered; `complete`: nothing failed so far."""
+@contextlib.contextmanager
+def chosen(settings: Settings, wish: Wish) -> Iterator[Asker]:
+    """Who answers: the service of the settings, or the one of the home if it runs, or the home."""
+    if settings.url is not None:
+        with contextlib.closing(_service_elsewhere(settings.url, settings, wish)) as service:
+            yield service
+    elif (at_home := running_service(settings, wish)) is not None:
+        with contextlib.closing(at_home):
+            yield at_home
+    else:
+        from searcher.home_asker import HomeAsker
 
-    def __init__(self, options: Options, home: Home) -> None:
-        self.home, self.asked, self.complete = home, list[Asked](), True
+        yield HomeAsker(settings, wish)
+
+
+def _service_elsewhere(url: str, settings: Settings, wish: Wish) -> ServiceAsker:
+    from searcher.remote.asker import ServiceAsker
+    from searcher.remote.connection import Service
+
+    if wish.wants_heat:
+        say("heat maps are drawn by the home itself: ask there, without LOOKALIKE_URL")
+    service = Service.at_url(url, settings.api_key)
+    return ServiceAsker(service, wish, settings, read_roots(settings.home))
+
+
+class Printing:
+    """The output of one run. `asked`: what was answered; `complete`: nothing failed so far."""
+
+    def __init__(self, options: Options) -> None:
+        self.asked, self.complete = list[Asked](), True
         self._options = options
 
-    def run(self, waiting: Sequence[Texts]) -> None:
-        """Answer and print every query."""
-        while waiting:
-            # The store is held by nobody while pictures are fetched, decoded and encoded.
-            prepared = [(texts, self._prepare(texts)) for texts in waiting]
-            ready = [(texts, one) for texts, one in prepared if one is not None or not texts]
-            waiting = self._answer(ready) if ready else []
+    def show(self, found: Asked | Refused, roots: Mapping[str, Path]) -> None:
+        """Print what came back for a query."""
+        if isinstance(found, Refused):
+            self._refuse(found)
+        else:
+            self._print(found, roots)
 
-    def _answer(self, ready: Sequence[tuple[Texts, Question | None]]) -> list[Texts]:
-        """Answer prepared queries. Those are left that must be asked anew, because the clusters
-        changed meanwhile and the labels that were searched may be going."""
-        with self.home.searching() as searcher:
-            for place, (_, question) in enumerate(ready):
-                found = self._ask(question, searcher)
-                if not self.home.is_current:
-                    self.home = open_home(self.home.settings)
-                    return [texts for texts, _ in ready[place:]]
-                if found is not None:
-                    self._print(found)
-        return []
-
-    def _prepare(self, texts: Texts) -> Question | None:
-        """Read, decode and encode the examples; None if one was refused, or none was given."""
-        if not texts:
-            return None
-        try:
-            return read_question(texts, self._options.against, self.home)
-        except (QueryError, ImageRefused) as error:
-            self._refuse(" + ".join(texts), error)
-            return None
-
-    def _ask(self, question: Question | None, searcher: Searcher) -> Asked | None:
-        """Ask the store; with an indexed image at random if there is no question."""
-        question = question or random_question(searcher.store, secrets.randbits(64))
-        options, picture = self._options, None
-        try:
-            found = answer(question, searcher, options.request)
-            found = with_tiers(found, question, self.home, options.tier)
-            if options.draws:
-                picture = query_picture(question.like[0].query, self.home.limits)
-        except (QueryError, ImageRefused) as error:
-            self._refuse(question.given, error)
-            return None
-        if not options.explain:
-            return Asked(question.shown, found, picture)
-        from searcher.reasons.explaining import explain
-
-        told = explain(question, found, searcher, self.home, drawn=options.draws)
-        return Asked(question.shown, found, picture, told.heats, told.lines, told.values)
-
-    def _refuse(self, text: str, error: LookalikeError) -> None:
+    def _refuse(self, one: Refused) -> None:
         self.complete = False
         if self._options.debug:
             import traceback
 
-            traceback.print_exc()
-        complain(f"{text}: {error}" if text else f"the empty query {error}")
+            traceback.print_exception(one.error)
+        complain(f"{one.given}: {one.error}" if one.given else f"the empty query {one.error}")
 
-    def _print(self, one: Asked) -> None:
+    def _print(self, one: Asked, roots: Mapping[str, Path]) -> None:
         options = self._options
         if self.asked and options.form == "table":
             write("\n")
@@ -144,7 +116,7 @@ class Answering:
             value = json.dumps(found, ensure_ascii=False)
             write_bytes(value.encode() + b"\n")
         elif options.form == "paths":
-            self.complete &= _print_paths(one, options, self.home.roots)
+            self.complete &= _print_paths(one, options, roots)
         else:
             write(table(one.shown, one.answer, one.explained, color=wants_color()))
 
@@ -159,13 +131,7 @@ def _print_paths(one: Asked, options: Options, roots: Mapping[str, Path]) -> boo
     return not unknown
 
 
-def _draw(asked: Sequence[Asked], options: Options, home: Home) -> None:
-    asked = [
-        one
-        if one.picture
-        else replace(one, picture=indexed_picture(one.answer.point, home.roots, home.limits))
-        for one in asked
-    ]
+def _draw(asked: Sequence[Asked], options: Options, pictures: Pictures) -> None:
     sheet, html = options.sheet, options.html
     if sheet is None and html is None:
         html = temporary_page()
@@ -173,10 +139,10 @@ def _draw(asked: Sequence[Asked], options: Options, home: Home) -> None:
     if sheet is not None:
         from searcher.drawn.sheet import draw_sheet
 
-        draw_sheet(asked, home.roots, home.limits).save(sheet)
+        draw_sheet(asked, pictures).save(sheet)
     if html is not None:
         from searcher.drawn.page import write_page
 
-        html.write_text(write_page(asked, home.roots, home.limits), encoding="utf-8")
+        html.write_text(write_page(asked, pictures), encoding="utf-8")
     if options.view and (shown := html or sheet) is not None:
         view(shown)

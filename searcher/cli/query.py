@@ -137,14 +137,19 @@ def query(
             min_score=min_score,
             min_percentile=min_percentile,
         )
+        from searcher.asked import Wish
         from searcher.cli.answering import Options, answer_all
 
-        options = Options(
+        wish = Wish(
             request=request,
-            together=together,
             against=tuple(against or ()),
             tier=least,
             explain=explain,
+            draws=open_viewer or sheet is not None or html is not None,
+        )
+        options = Options(
+            wish=wish,
+            together=together,
             form="json" if as_json else "paths" if paths else "table",
             separator=b"\0" if null else b"\n",
             sheet=sheet,
@@ -204,8 +209,8 @@ def _request(
 ) -> Request:
     """What is asked besides pictures; whatever cannot be is wrong usage."""
     from searcher.asking import Request, parse_probes
-    from shared.calibration import WANTED_RECALL
     from shared.errors import QueryError
+    from shared.thresholds import WANTED_RECALL
     from shared.where import parse_where
 
     try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
+from searcher.answer import remarks
+from searcher.asked import Asked
 from searcher.drawn.html_parts import STYLE, frame, image_tag, page, text
-from searcher.pictures import Asked, Picture, result_picture
+from searcher.pictures import Picture, Pictures
 from searcher.reasons.heat_drawing import LEGEND, ramp_strip
-from searcher.render import caption, found_in, remarks
-from shared.reading import Limits
+from searcher.render import caption, found_in
 from shared.types import ScoredImage
 
 _STYLE = (
@@ -23,24 +23,21 @@ _STYLE = (
 )
 
 
-def write_page(
-    asked: Sequence[Asked], roots: Mapping[str, Path], limits: Limits | None = None
-) -> str:
+def write_page(asked: Sequence[Asked], pictures: Pictures) -> str:
     """A complete HTML page: a section for every query, pictures inside, nothing fetched or run.
 
     Every name is escaped. A picture links to its file, which works where the page was made.
     """
-    limits = limits or Limits()
-    return page("Lookalike", _STYLE, "\n".join(_section(one, roots, limits) for one in asked))
+    return page("Lookalike", _STYLE, "\n".join(_section(one, pictures) for one in asked))
 
 
-def _section(one: Asked, roots: Mapping[str, Path], limits: Limits) -> str:
+def _section(one: Asked, pictures: Pictures) -> str:
     picture = one.picture or Picture(one.shown, None)
     facts = [*found_in(one.answer).split(" · "), *remarks(one.answer)]
     lines = "\n".join(f"<p>{text(fact)}</p>" for fact in facts)
     legend = f"{image_tag(ramp_strip(256, 8), '', 'strip')}\n<p>{text(LEGEND)}</p>"
     items = "\n".join(
-        _item(rank, result, one, roots, limits) for rank, result in enumerate(one.answer.results, 1)
+        _item(rank, result, one, pictures) for rank, result in enumerate(one.answer.results, 1)
     )
     return f"""<section>
 <h1>Images that look like {text(picture.name)}</h1>
@@ -56,10 +53,8 @@ def _section(one: Asked, roots: Mapping[str, Path], limits: Limits) -> str:
 </section>"""
 
 
-def _item(
-    rank: int, result: ScoredImage, one: Asked, roots: Mapping[str, Path], limits: Limits
-) -> str:
-    picture = result_picture(result, roots, limits)
+def _item(rank: int, result: ScoredImage, one: Asked, pictures: Pictures) -> str:
+    picture = pictures.of(result.record)
     path = result.record.path if result.record else result.id
     frames = [frame(picture, f"result {rank}: {picture.name}")]
     if one.heats:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
+from searcher.answer import remarks
+from searcher.asked import Asked
 from searcher.drawn.drawing import (
     GAP,
     GROUND,
@@ -24,10 +25,9 @@ from searcher.drawn.drawing import (
     shortened,
     wrapped,
 )
-from searcher.pictures import Asked, Picture, result_picture
+from searcher.pictures import Picture, Pictures
 from searcher.reasons.heat_drawing import LEGEND, ramp_strip
-from searcher.render import caption, found_in, remarks
-from shared.reading import Limits
+from searcher.render import caption, found_in
 from shared.report import escape
 from shared.types import ScoredImage
 
@@ -38,11 +38,8 @@ STRIP = 12
 COLUMNS = 4
 
 
-def draw_sheet(
-    asked: Sequence[Asked], roots: Mapping[str, Path], limits: Limits | None = None
-) -> Image.Image:
+def draw_sheet(asked: Sequence[Asked], pictures: Pictures) -> Image.Image:
     """Every query at the left of its results, four a row, one query below the other. RGB."""
-    limits = limits or Limits()
     heights = [_height(one) for one in asked]
     width = 2 * MARGIN + QUERY_CELL + 2 * GAP + COLUMNS * (CELL + GAP) - GAP
     height = MARGIN + sum(heights) + MARGIN * max(1, len(asked))
@@ -53,7 +50,7 @@ def draw_sheet(
         if number:
             line = top - MARGIN // 2
             draw.line((MARGIN, line, width - MARGIN, line), fill=RULE)
-        _draw_section(sheet, draw, one, top, roots, limits)
+        _draw_section(sheet, draw, one, top, pictures)
         top += section + MARGIN
     return sheet
 
@@ -89,8 +86,7 @@ def _draw_section(
     draw: ImageDraw.ImageDraw,
     one: Asked,
     top: int,
-    roots: Mapping[str, Path],
-    limits: Limits,
+    pictures: Pictures,
 ) -> None:
     answer, picture = one.answer, one.picture or Picture(one.shown, None)
     right = sheet.width - MARGIN
@@ -103,7 +99,7 @@ def _draw_section(
         row, column = divmod(place, COLUMNS)
         x = left + column * (CELL + GAP)
         y = top + TITLE + row * (_cell_height(one) + GAP)
-        found = result_picture(result, roots, limits)
+        found = pictures.of(result.record)
         draw_picture(sheet, draw, found, (x, y), CELL)
         if one.heats:
             y += CELL + BESIDE

@@ -14,11 +14,11 @@ from searcher.quality.collection import Collection, Labels
 from searcher.quality.folder_queries import FolderQueries
 from searcher.quality.results import DEPTH, Latency, Quality
 from searcher.search import Searcher, embed, merge
-from shared.calibration import WANTED_RECALL
 from shared.errors import ImageRefused, QueryError
 from shared.evaluation import mean_average_precision_at, mean_precision_at_k
 from shared.reading import read_file
 from shared.store.protocol import Probe, VectorStore
+from shared.thresholds import WANTED_RECALL
 from shared.types import Embeddings, ScoredImage
 
 MOST_TIMED = 100

@@ -12,13 +12,8 @@ from searcher.answer import Answer
 from searcher.hashes import hash_distance
 from searcher.opening import Home
 from searcher.question import Question
-from searcher.reasons.explain import (
-    Explanation,
-    explanation,
-    explanation_json,
-    margin,
-    result_heat,
-)
+from searcher.reasons.explain import margin, result_heat
+from searcher.reasons.explanation import Explanation, explanation, explanation_json
 from searcher.search import Searcher
 
 
@@ -49,7 +44,7 @@ def explain(
         if drawn and answer.vector is not None:
             heat = result_heat(result, answer.vector, home.encoder, home.roots, home.limits)
         told = Explanation(
-            margin=margin(searcher.clustering, found.vector),
+            margin=margin(searcher.clustering, found.vector).rounded(),
             percentile=answer.percentile(result),
             hash_bits=None if hashed is None else hash_distance(hashed, found.record.phash),
             heat=heat and heat[0],

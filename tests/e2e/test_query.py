@@ -528,7 +528,7 @@ def test_clusters_that_change_meanwhile_are_asked_again(
             models.set_current(Pair(pair.encoder, clustering.generation))
         return found
 
-    monkeypatch.setattr("searcher.cli.answering.answer", answered)
+    monkeypatch.setattr("searcher.home_asker.answer", answered)
     green = str(fresh.photos / "green/0.jpg")
     first, second = answers(fresh, fresh.red, green, "--exact")
     assert calls == ["g1", "g1", "g2"]

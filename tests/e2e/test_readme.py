@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import fields
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 from typer.main import get_command
@@ -20,6 +24,7 @@ import searcher.cli
 from shared.settings import Settings
 from tests.daemons import Watch, run
 from tests.homes import draw_photos
+from tests.services import Service, free_port
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -67,9 +72,12 @@ def test_every_command_of_the_readme_works(reader: Path, web: str) -> None:
     for line in lines:
         command, *arguments = shlex.split(line, comments=True)
         if arguments[0] == "watch":
-            with Watch(reader / "home", *arguments[1:]) as watch:
-                watch.settled(54)
-                assert watch.stop() == 0
+            _watch(reader / "home", arguments[1:])
+            continue
+        if arguments[0] == "serve":
+            with Service(reader / "home", *arguments[1:]) as service:
+                assert b"<title>" in service.get("/").data
+                assert service.stop() == 0
             continue
         done = run(command, [_real(argument, reader, web) for argument in arguments], check=False)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
@@ -80,6 +88,20 @@ def test_every_command_of_the_readme_works(reader: Path, web: str) -> None:
             run("indexer", ["scan", "photos"], check=True)
     assert (reader / "out.png").stat().st_size > 1000
     assert (reader / "out.html").stat().st_size > 1000
+
+
+def _watch(home: Path, arguments: list[str]) -> None:
+    serves = "--serve" in arguments
+    port = free_port()
+    with Watch(home, *arguments, *(["--port", str(port)] if serves else [])) as watch:
+        watch.settled(54)
+        while serves:
+            with contextlib.suppress(URLError), urlopen(f"http://127.0.0.1:{port}/readyz") as ready:
+                assert ready.status == 200
+                break
+            assert watch.process.poll() is None, watch.text()
+            time.sleep(0.1)
+        assert watch.stop() == 0
 
 
 def _real(argument: str, reader: Path, web: str) -> str:

@@ -11,14 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from searcher.hashes import hash_distance
-from searcher.reasons.explain import (
-    Explanation,
-    Margin,
-    explanation,
-    explanation_json,
-    margin,
-    result_heat,
-)
+from searcher.reasons.explain import margin, result_heat
+from searcher.reasons.explanation import Explanation, Margin, explanation, explanation_json
 from searcher.reasons.heat_drawing import overlay, ramp
 from searcher.reasons.heat_map import CELLS, heat_map
 from shared.clustering import Clustering

@@ -16,10 +16,11 @@ import pytest
 from PIL import Image
 
 from searcher.answer import Answer, Took
+from searcher.asked import Asked
 from searcher.drawn.drawing import GAP, MARGIN, TITLE
 from searcher.drawn.page import write_page
 from searcher.drawn.sheet import CELL, QUERY_CELL, draw_sheet
-from searcher.pictures import Asked, Picture, located, query_picture, result_picture
+from searcher.pictures import Picture, RootPictures, located, query_picture
 from searcher.query import Query
 from shared.reading import Limits
 from shared.types import ScoredImage
@@ -34,12 +35,16 @@ def png(color: str, size: tuple[int, int] = (64, 64)) -> bytes:
     return buffer.getvalue()
 
 
-def asked(root: Path, names: list[str], *, number: int = 12) -> tuple[Asked, dict[str, Path]]:
+def asked(root: Path, names: list[str], *, number: int = 12) -> tuple[Asked, RootPictures]:
     """A blue query with these results, of which those on disk can be drawn."""
     found = tuple(ScoredImage(str(n), 1 - n / 20, record(name)) for n, name in enumerate(names))
     answer = Answer("g1/0", ("g1/0",), len(names), 40, number, found, Took())
     picture = query_picture(Query("some/query.png", data=png("blue")), Limits())
-    return Asked("some/query.png", answer, picture), {"/photos": root}
+    return Asked("some/query.png", answer, picture), pictures_of({"/photos": root})
+
+
+def pictures_of(roots: dict[str, Path]) -> RootPictures:
+    return RootPictures(roots, Limits())
 
 
 def corner(place: int) -> tuple[int, int]:
@@ -52,8 +57,8 @@ def test_the_sheet_shows_the_query_and_every_result(tmp_path: Path) -> None:
     colors = ["red", "lime", "yellow", "cyan", "magenta"]
     for color in colors:
         (tmp_path / f"{color}.png").write_bytes(png(color))
-    one, roots = asked(tmp_path, [f"{color}.png" for color in colors])
-    sheet = draw_sheet([one], roots)
+    one, pictures = asked(tmp_path, [f"{color}.png" for color in colors])
+    sheet = draw_sheet([one], pictures)
     middle = (MARGIN + QUERY_CELL // 2, MARGIN + TITLE + QUERY_CELL // 2)
     assert sheet.mode == "RGB"
     assert np.abs(np.subtract(sheet.getpixel(middle), (0, 0, 255))).max() < 3
@@ -65,8 +70,8 @@ def test_the_sheet_shows_the_query_and_every_result(tmp_path: Path) -> None:
 
 def test_the_sheet_keeps_proportions(tmp_path: Path) -> None:
     (tmp_path / "wide.png").write_bytes(png("red", (100, 50)))
-    one, roots = asked(tmp_path, ["wide.png"])
-    column = np.asarray(draw_sheet([one], roots))[:, corner(0)[0] + CELL // 2]
+    one, pictures = asked(tmp_path, ["wide.png"])
+    column = np.asarray(draw_sheet([one], pictures))[:, corner(0)[0] + CELL // 2]
     red = (column == (255, 0, 0)).all(axis=1)
     assert red.sum() == CELL // 2
 
@@ -76,14 +81,14 @@ def test_the_sheet_survives_whatever_lies_on_disk(tmp_path: Path) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
     names = ["gone.png", "broken.png", "empty.png", "folder.png", "a\nb" + "long" * 60 + ".png"]
-    one, roots = asked(tmp_path, names)
-    sheet = draw_sheet([one, one], roots)
-    single = draw_sheet([one], roots)
+    one, pictures = asked(tmp_path, names)
+    sheet = draw_sheet([one, one], pictures)
+    single = draw_sheet([one], pictures)
     assert sheet.width == single.width
     assert single.height < sheet.height < 2 * single.height
     x, y = corner(0)
     assert sheet.getpixel((x + CELL // 2, y + CELL // 4)) == (240, 240, 243)
-    assert draw_sheet([asked(tmp_path, [])[0]], {}).height > QUERY_CELL
+    assert draw_sheet([asked(tmp_path, [])[0]], pictures_of({})).height > QUERY_CELL
 
 
 def test_why_a_picture_is_missing(tmp_path: Path) -> None:
@@ -91,14 +96,14 @@ def test_why_a_picture_is_missing(tmp_path: Path) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
 
     def note(name: str, roots: dict[str, Path]) -> str:
-        return result_picture(ScoredImage("1", 0.5, record(name)), roots, Limits()).note
+        return pictures_of(roots).of(record(name)).note
 
     roots = {"/photos": tmp_path}
     assert note("gone.png", roots) == "no longer there"
     assert note("empty.png", roots) == "is empty"
     assert note("broken.png", roots).startswith("is damaged")
     assert note("gone.png", {}) == "root unknown here"
-    assert result_picture(ScoredImage("1", 0.5, None), {}, Limits()).note == "unknown image"
+    assert pictures_of({}).of(None).note == "unknown image"
 
 
 def test_names_that_are_not_utf8_lead_to_their_files(tmp_path: Path) -> None:
@@ -107,11 +112,11 @@ def test_names_that_are_not_utf8_lead_to_their_files(tmp_path: Path) -> None:
     one = record(os.fsdecode(raw))
     assert one.path == "caf\ufffd.png"
     assert os.fsencode(located({"/photos": tmp_path}, one) or "").endswith(b"/caf\xe9.png")
-    found = result_picture(ScoredImage("1", 0.5, one), {"/photos": tmp_path}, Limits())
+    found = pictures_of({"/photos": tmp_path}).of(one)
     assert found.image is not None
     page = write_page(
         [asked(tmp_path, [os.fsdecode(raw)])[0]],
-        {"/photos": tmp_path},
+        pictures_of({"/photos": tmp_path}),
     )
     assert "/caf%E9.png" in page
 
@@ -141,8 +146,8 @@ class Tags(HTMLParser):
 
 def test_the_page_holds_everything_and_fetches_nothing(tmp_path: Path) -> None:
     (tmp_path / "red.png").write_bytes(png("red"))
-    one, roots = asked(tmp_path, ["red.png", "gone.png"])
-    page = write_page([one, one], roots)
+    one, pictures = asked(tmp_path, ["red.png", "gone.png"])
+    page = write_page([one, one], pictures)
     tags = Tags(page)
     assert not tags.open
     assert len(tags.named("section")) == 2
@@ -161,8 +166,8 @@ def test_the_page_holds_everything_and_fetches_nothing(tmp_path: Path) -> None:
 
 
 def test_the_pages_policy_allows_its_own_style_and_no_other(tmp_path: Path) -> None:
-    one, roots = asked(tmp_path, [])
-    page = write_page([one], roots)
+    one, pictures = asked(tmp_path, [])
+    page = write_page([one], pictures)
     policy = next(
         str(meta["content"])
         for meta in Tags(page).named("meta")
@@ -186,9 +191,9 @@ def test_names_are_text_on_the_page(tmp_path: Path) -> None:
     hidden = tmp_path / "x\" onerror='y"
     hidden.mkdir()
     (hidden / "red.png").write_bytes(png("red"))
-    one, roots = asked(tmp_path, ["x\" onerror='y/red.png"])
+    one, pictures = asked(tmp_path, ["x\" onerror='y/red.png"])
     shown = Asked(SCRIPT, one.answer, Picture(SCRIPT, None, SCRIPT))
-    page = write_page([shown, one], {**roots, SCRIPT: tmp_path})
+    page = write_page([shown, one], pictures)
     tags = Tags(page)
     assert "script" not in {name for name, _ in tags.tags}
     assert tags.text.count(SCRIPT) == 2
@@ -200,24 +205,24 @@ def test_names_are_text_on_the_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("results", [0, 1, 4, 5, 12, 13])
 def test_the_sheet_has_room_for_any_number(tmp_path: Path, results: int) -> None:
-    one, roots = asked(tmp_path, [f"{n}.png" for n in range(results)])
-    assert draw_sheet([one], roots).height >= MARGIN + TITLE + -(-results // 4) * (CELL + 56)
+    one, pictures = asked(tmp_path, [f"{n}.png" for n in range(results)])
+    assert draw_sheet([one], pictures).height >= MARGIN + TITLE + -(-results // 4) * (CELL + 56)
 
 
-def explained(tmp_path: Path) -> tuple[Asked, dict[str, Path]]:
+def explained(tmp_path: Path) -> tuple[Asked, RootPictures]:
     (tmp_path / "red.png").write_bytes(png("red"))
-    one, roots = asked(tmp_path, ["red.png", "gone.png"])
+    one, pictures = asked(tmp_path, ["red.png", "gone.png"])
     heats = {"0": Image.new("RGB", (64, 64), "lime")}
-    return replace(one, heats=heats, explained={"0": f"cluster g1/0 · {SCRIPT}"}), roots
+    return replace(one, heats=heats, explained={"0": f"cluster g1/0 · {SCRIPT}"}), pictures
 
 
 def test_the_sheet_shows_heat_below_the_result(tmp_path: Path) -> None:
-    one, roots = explained(tmp_path)
-    sheet = draw_sheet([one], roots)
+    one, pictures = explained(tmp_path)
+    sheet = draw_sheet([one], pictures)
     x, y = corner(0)
     assert sheet.getpixel((x + CELL // 2, y + CELL // 2)) == (255, 0, 0)
     assert sheet.getpixel((x + CELL // 2, y + CELL + CELL // 2)) == (0, 255, 0)
-    plain = draw_sheet([replace(one, heats={}, explained={})], roots)
+    plain = draw_sheet([replace(one, heats={}, explained={})], pictures)
     assert sheet.height > plain.height
     # The legend's strip ends in its hottest colour.
     strip = np.asarray(sheet)[MARGIN + TITLE + QUERY_CELL :, MARGIN + QUERY_CELL - 1].astype(int)
@@ -225,12 +230,12 @@ def test_the_sheet_shows_heat_below_the_result(tmp_path: Path) -> None:
 
 
 def test_the_page_shows_heat_and_why(tmp_path: Path) -> None:
-    one, roots = explained(tmp_path)
-    tags = Tags(write_page([one], roots))
+    one, pictures = explained(tmp_path)
+    tags = Tags(write_page([one], pictures))
     assert [image["alt"] for image in tags.named("img")] == [
         *("query: query.png", "", "result 1: red.png", "heat map of result 1")
     ]
     assert "no heat map" in tags.text
     assert f"cluster g1/0 · {SCRIPT}" in tags.text
     assert "Zeiler and Fergus 2014" in tags.text
-    assert "Zeiler" not in write_page([replace(one, heats={})], roots)
+    assert "Zeiler" not in write_page([replace(one, heats={})], pictures)

@@ -25,6 +25,7 @@ NAMES = [
     "url_timeout_seconds",
     "url_max_bytes",
 ]
+TEXTS = ["url", "api_key"]
 
 
 def load(home: Path, file: str = "", environ: Any = None, **flags: Any) -> Any:
@@ -33,7 +34,7 @@ def load(home: Path, file: str = "", environ: Any = None, **flags: Any) -> Any:
 
 
 def test_the_list_of_names_here_is_complete() -> None:
-    assert {"home", *NAMES} == set(Settings.__dataclass_fields__)
+    assert {"home", *NAMES, *TEXTS} == set(Settings.__dataclass_fields__)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,6 +57,59 @@ def test_each_value_has_the_kind_of_its_default(name: str, tmp_path: Path) -> No
     assert kind is (float if name.endswith("_seconds") else int)
     assert type(getattr(load(tmp_path, f"{name} = 3"), name)) is kind
     assert type(getattr(load(tmp_path, "", {f"LOOKALIKE_{name.upper()}": "3"}), name)) is kind
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_text_comes_from_the_same_places(name: str, tmp_path: Path) -> None:
+    one, two, three = (f"http://host{number}:8765/search" for number in (1, 2, 3))
+    variable = {f"LOOKALIKE_{name.upper()}": two}
+    assert getattr(load(tmp_path), name) is None
+    assert getattr(load(tmp_path, f"{name} = '{one}'"), name) == one
+    assert getattr(load(tmp_path, f"{name} = '{one}'", variable), name) == two
+    assert getattr(load(tmp_path, f"{name} = '{one}'", variable, **{name: three}), name) == three
+    nothing = {f"LOOKALIKE_{name.upper()}": ""}
+    assert getattr(load(tmp_path, f"{name} = '{one}'", nothing), name) is None
+    with pytest.raises(SettingsError, match=rf"{name} \(.*\) is no text: put it in quotes"):
+        load(tmp_path, f"{name} = 3")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://host",
+        "HTTPS://host:1/",
+        "http://[::1]:80",
+        "http://a.b-c:80/x/y~z",
+        "http://münchen",
+    ],
+)
+def test_addresses_of_a_service(url: str, tmp_path: Path) -> None:
+    assert load(tmp_path, "", {"LOOKALIKE_URL": url}).url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("host:8765", "ftp://host", "http://", "http://host/?q", "http://host/#a", "http://a b"),
+        *("http://host:port", "http://host:", "http://host/\r\nX: y", "file:///etc", "http:///x"),
+    ],
+)
+def test_what_is_no_address_of_a_service(url: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match=r"setting url is .*: it must be an http:// or https://"
+    ):
+        load(tmp_path, "", {"LOOKALIKE_URL": url})
+
+
+def test_secrets_are_not_shown(tmp_path: Path) -> None:
+    key = {"LOOKALIKE_API_KEY": "open-sesame"}
+    assert "open-sesame" not in repr(load(tmp_path, "", key))
+    with pytest.raises(SettingsError, match="setting api_key: it must be ASCII") as caught:
+        load(tmp_path, "", {"LOOKALIKE_API_KEY": "open sesame\r\nX-Admin: yes"})
+    assert "sesame" not in str(caught.value)
+    with pytest.raises(SettingsError, match=r"setting url is 'http://\.\.\.@host'") as caught:
+        load(tmp_path, "", {"LOOKALIKE_URL": "http://me:sesame@host"})
+    assert "sesame" not in str(caught.value)
 
 
 def test_home_comes_from_the_flag_then_the_environment_then_the_platform(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Asking a running search service in place of this process, with the standard library alone."""
