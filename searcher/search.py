@@ -117,6 +117,8 @@ class Searcher:
             chosen = within(
                 margins(self.clustering, row)[0], float(self.calibration.margins[limit])
             )
+            if len(chosen) == n_clusters:  # the others' mean says less than is known of this one
+                return chosen, Recall(1.0, "expected")
             return chosen, _expected(known.margin_recall[limit] if known else None)
         chosen = self.clustering.nearest(row, min(request.probes, n_clusters))[0]
         return chosen, _expected(known.probe_recall[len(chosen) - 1] if known else None)

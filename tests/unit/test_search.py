@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from searcher.answer import answer_json
+from searcher.answer import Recall, answer_json
 from searcher.asking import Request
 from searcher.search import Searcher, embed, merge
+from shared.calibration import Calibration
 from shared.clustering import Clustering
 from shared.errors import ImageRefused, QueryError, StoreMissing
 from shared.types import ScoredImage
@@ -197,3 +198,24 @@ def test_merging_is_sorting_everything_and_cutting(
     wanted = sorted(((-score, point) for point, score in best.items()))[:number]
     assert [(-image.score, image.id) for image in merged] == wanted
     assert merge(reversed(probes), number) == merged
+
+
+def test_auto_that_ends_in_every_cluster_finds_all(searcher: Searcher) -> None:
+    def curve(*values: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        return np.array(values, np.float32)
+
+    one = curve(1.0)
+    calibration = Calibration(
+        *(10, 100, curve(0.8, 1.0), curve(0.5, 1.0)),
+        margins=curve(0.8),  # the half-way plane is 1/sqrt(2) away from red, less from between
+        margin_recall=curve(0.96),
+        margin_error=curve(0.0),
+        margin_coverage=curve(0.6),
+        pair_shares=one,
+        pair_scores=one,
+        nearest_scores=one,
+    )
+    auto = Searcher(searcher.encoder, searcher.clustering, searcher.store, calibration=calibration)
+    found = auto.ask_vector(axis_vector(1, 0), Request(2, probes="auto"))
+    assert len(found.clusters_searched) == 2
+    assert found.recall == Recall(1.0, "expected")
