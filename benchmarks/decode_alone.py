@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from indexer.decoding.messages import Job
-from indexer.decoding.pool import DecodingPool
+from shared.decoding.messages import Job
+from shared.decoding.pool import DecodingPool
 from shared.models import Models
 from shared.reading import Limits
 from shared.settings import load_settings

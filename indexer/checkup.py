@@ -14,11 +14,11 @@ from indexer.home import Home
 from indexer.indexing import Indexing
 from indexer.journal import Journal
 from indexer.listing import Chooser
-from indexer.lock import is_running
 from indexer.once import scan_once
 from indexer.repair import mend
 from indexer.roots import Roots
 from shared.errors import JournalError, StoreBusy, StoreError, StoreMissing
+from shared.lock import is_running
 from shared.models import ENCODER_FILE, Models
 from shared.reading import Limits
 from shared.roots import read_roots

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import random
 import time
 from collections.abc import Callable
 
-from indexer.heartbeat import beat
 from indexer.hints import Hints
 from indexer.indexing import Indexing
 from indexer.roots import Root
 from indexer.settling import has_other_names, look
+from indexer.telling import Teller
 from indexer.watch import Watcher
 from shared.errors import DiskFull, StoreError
+from shared.heartbeat import beat
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ class Daemon:
         self._failures = 0
         self._trouble: tuple[str, float] | None = None
         self._relabelling: str | None = None
-        self._said: tuple[str, int, int] = ("", 0, 0)
+        self._teller = Teller(indexing.settings.run, indexing.journal)
         self._said_at = 0.0
         self._untidy = 0
 
@@ -227,28 +226,28 @@ class Daemon:
         return max(0.02, min(wait for wait in waits if wait is not None))
 
     def _say(self, finished: int = 0) -> None:
-        """Tell `indexer status` when something changed; during a batch, at most once a second."""
+        """Tell others when something changed; during a batch, at most once a second."""
         now = time.monotonic()
         if finished and now < self._said_at + TICK_SECONDS:
             return
-        tally, state = self._indexing.tally, self._state()
-        if (state, tally.encoded, tally.reused) != self._said:
-            with contextlib.suppress(DiskFull):  # then `indexer status` sees that by itself
-                self._indexing.journal.say(os.getpid(), state, tally.encoded, tally.reused)
-                self._said, self._said_at = (state, tally.encoded, tally.reused), now
+        tally, (state, backlog) = self._indexing.tally, self._state()
+        if self._teller.tell(state, backlog=backlog, encoded=tally.encoded, reused=tally.reused):
+            self._said_at = now
 
-    def _state(self) -> str:
+    def _state(self) -> tuple[str, int | None]:
+        """The state, and the backlog; None in a state in which files are not counted anew."""
         if self._relabelling:
-            return self._relabelling
+            return self._relabelling, None
         if self._trouble:
-            return self._trouble[0]
+            return self._trouble[0], None
         backlog, counts = self._indexing.backlog, self._indexing.journal.counts()
         problems = [root.problem for root in self._indexing.home.roots.all() if root.problem]
         if problems and not counts["owed"]:  # what is unsettled may wait for just that root
-            return f"degraded: {problems[0]}"
+            return f"degraded: {problems[0]}", backlog
         if backlog:
             total = sum(counts.values())
-            return f"catching up {total - backlog} of {total}"
+            return f"catching up {total - backlog} of {total}", backlog
         if self._blind:
-            return f"degraded: no events from {sorted(self._blind)[0]}, listing it at intervals"
-        return "watching"
+            where = sorted(self._blind)[0]
+            return f"degraded: no events from {where}, listing it at intervals", backlog
+        return "watching", backlog

@@ -11,12 +11,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from indexer.heartbeat import beat
 from indexer.home import Home
 from indexer.listing import list_root
 from indexer.starter import MIN_IMAGES
+from indexer.telling import Teller
 from indexer.training import require_extra
 from shared.errors import NoModel, RootError
+from shared.heartbeat import beat
 
 LOOK_SECONDS = 1.0
 
@@ -33,6 +34,7 @@ def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
     came between two looks, so that clusters are those of a whole folder rather than of the first
     files copied into it. Raises `TrainingError` if the extra is missing.
     """
+    teller = Teller(home.settings.run, home.journal)
     failed_with, said, before = -1, -1, -1
     while not _has_model(home):
         beat(home.settings.run)
@@ -40,14 +42,14 @@ def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
         count = _count(home)
         rests = count == before or count >= _ENOUGH
         if count >= MIN_IMAGES and rests and count != failed_with:
-            home.journal.say(os.getpid(), f"training: clusters of {count} files", 0, 0)
+            teller.tell(f"training: clusters of {count} files", backlog=count)
             if not _fit(home, wait):
                 failed_with = count
         elif count < MIN_IMAGES and count != said:
             said = count
             text = f"waiting for images: {count} of the {MIN_IMAGES} that clusters need"
             _log.info("%s", text)
-            home.journal.say(os.getpid(), text, 0, 0)
+            teller.tell(text, backlog=count)
         before = count
         if wait(0 if _has_model(home) else LOOK_SECONDS):
             return False

@@ -10,9 +10,9 @@ from pathlib import Path
 from indexer.database import Database
 from indexer.journal import Journal
 from indexer.listing import Chooser
-from indexer.lock import HomeLock
 from indexer.roots import Root, Roots
 from shared.errors import RootError
+from shared.lock import HomeLock
 from shared.models import Models
 from shared.roots import root_id, write_roots
 from shared.settings import Settings

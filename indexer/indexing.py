@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from indexer.decoding.pool import DecodingPool
 from indexer.home import Home
 from indexer.journal import File
 from indexer.pipeline import Pipeline, Tally
@@ -14,6 +13,7 @@ from indexer.scan import Reconciled, Scanner
 from indexer.settling import Settling
 from indexer.space import check_space
 from indexer.targets import Targets
+from shared.decoding.pool import DecodingPool
 from shared.models import Pair
 from shared.reading import Limits
 from shared.store.opening import StoreHub

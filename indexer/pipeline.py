@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from indexer.arrivals import Arrived
-from indexer.decoding.messages import Job, Outcome
-from indexer.decoding.pool import DecodingPool
 from indexer.journal import File, Indexed, Journal
 from shared.clustering import Clustering
+from shared.decoding.messages import Job, Outcome
+from shared.decoding.pool import DecodingPool
 from shared.points import point_id
 from shared.reading import Signature
 from shared.store.protocol import UNIT_TOLERANCE, VectorStore

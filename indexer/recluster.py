@@ -19,8 +19,8 @@ from indexer.database import Database
 from indexer.home import Home
 from indexer.indexing import Indexing
 from indexer.journal import Journal
-from indexer.lock import holder
 from shared.errors import AlreadyRunning, LookalikeError, ModelError, StoreMissing, TrainingError
+from shared.lock import holder
 from shared.models import Models, Pair
 from shared.reading import Limits
 from shared.roots import read_roots

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 import shutil
 from collections.abc import Callable
 
 from indexer.home import Home
+from indexer.telling import Teller
 from shared.errors import DiskFull
+from shared.heartbeat import beat
 from shared.settings import Settings
 
 LOOK_SECONDS = 2.0
@@ -35,15 +35,15 @@ def check_space(settings: Settings) -> None:
 
 def wait_for_space(home: Home, wait: Callable[[float], bool]) -> bool:
     """Return True once there is room to open the store, False if `wait` was told to stop."""
-    said = False
+    teller, said = Teller(home.settings.run, home.journal), False
     while True:
+        beat(home.settings.run)
         try:
             check_space(home.settings)
         except DiskFull as error:
             if not said:
                 _log.warning("paused: disk full: %s", error)
-            with contextlib.suppress(DiskFull):  # then the log alone has it
-                home.journal.say(os.getpid(), f"paused: disk full: {error}", 0, 0)
+            teller.tell(f"paused: disk full: {error}")
             said = True
         else:
             return True

@@ -10,11 +10,11 @@ from typing import Any
 
 from indexer.database import Database
 from indexer.drift import judge
-from indexer.heartbeat import health
+from indexer.health import health
 from indexer.journal import Journal
-from indexer.lock import holder
 from indexer.roots import Roots
 from shared.errors import NoModel
+from shared.lock import holder
 from shared.models import Models
 from shared.settings import Settings
 from shared.types import shown_path

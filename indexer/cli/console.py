@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 
+from shared.log import LogFormat, stderr_handler
 from shared.report import error_line, escape
 
 HomeOption = Annotated[
@@ -82,13 +79,6 @@ class StopSignals:
         self._wake()
 
 
-class LogFormat(StrEnum):
-    """How log lines look."""
-
-    text = "text"
-    json = "json"
-
-
 LogFormatOption = Annotated[
     LogFormat, typer.Option("--log-format", help="Log lines for people or for machines.")
 ]
@@ -96,32 +86,5 @@ LogFormatOption = Annotated[
 
 def log_to_stderr(form: LogFormat = LogFormat.text) -> None:
     """Log on standard error, one line an event."""
-    handler = logging.StreamHandler(sys.stderr)
-    if form is LogFormat.json:
-        handler.setFormatter(_JsonLines())
-    else:
-        handler.setFormatter(_TextLines("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=logging.INFO, handlers=[stderr_handler(form)])
     logging.getLogger("watchdog").setLevel(logging.WARNING)
-
-
-class _TextLines(logging.Formatter):
-    """Names in a message may hold anything; a line stays a line."""
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        return escape(super().formatMessage(record))
-
-
-class _JsonLines(logging.Formatter):
-    """One JSON object a line: time (ISO 8601, UTC), level, logger, message, and error if any."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        value = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        if record.exc_info:
-            value["error"] = self.formatException(record.exc_info)
-        return json.dumps(value)

@@ -24,8 +24,8 @@ def forget(
     """Forget a folder and its points. The pictures themselves are not touched."""
     with reported_errors(debug):
         from indexer.database import Database
-        from indexer.lock import is_running
         from indexer.roots import Roots, find_root
+        from shared.lock import is_running
         from shared.settings import load_settings
 
         settings = load_settings({"home": home})

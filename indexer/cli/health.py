@@ -21,7 +21,7 @@ def health(
     """Tell probes whether the daemon is well: exit code 0 if it is, 1 if not."""
     with reported_errors(debug):
         from indexer.database import Database
-        from indexer.heartbeat import health as examine
+        from indexer.health import health as examine
         from indexer.journal import Journal
         from shared.settings import load_settings
 

@@ -51,7 +51,7 @@ def scan(
     """Index folders once and stop. Needs a trained model, see `indexer train`."""
     with reported_errors(debug):
         from indexer.home import Home
-        from indexer.lock import is_running
+        from shared.lock import is_running
         from shared.settings import load_settings
 
         check_name(root_name, folders)

@@ -20,11 +20,13 @@ from searcher.question import Example, Question, answer, question_of, random_que
 from searcher.reasons.explaining import Explained, explain
 from searcher.search import Searcher
 from shared.decoding.decoders import Decoders
-from shared.errors import StoreMissing
+from shared.errors import LookalikeError, StoreMissing
+from shared.reading import Limits
 from shared.roots import FILE_NAME as ROOTS_FILE
 from shared.roots import read_roots
 from shared.settings import Settings
 from shared.store.opening import StoreHub
+from shared.types import PixelSpec
 
 _ATTEMPTS = 3
 """How often a question is asked while the clusters change under it."""
@@ -86,6 +88,8 @@ class Engine:
     def __init__(self, settings: Settings, *, decoders: int, keeper: Keeper | None = None) -> None:
         self.settings = settings
         self._n_decoders, self._keeper = decoders, keeper
+        # Apart from the others: a page full of thumbnails keeps no question waiting.
+        self._thumbnailers = self._decoders([])
         self._hub = StoreHub(settings, long_lived=True)
         self._opened: Opened | None = None
         self._roots_stamp: int | None = None
@@ -98,6 +102,7 @@ class Engine:
             if self._opened is not None:
                 self._opened.decoders.close()
                 self._opened = None
+            self._thumbnailers.close()
             self._hub.close()
 
     def opened(self) -> Opened:
@@ -115,7 +120,12 @@ class Engine:
         """What `ask` finds, with one pair of encoder and clusters from begin to end."""
         for _ in range(_ATTEMPTS):
             opened = self.opened()
-            found = ask(opened)
+            try:
+                found = ask(opened)
+            except LookalikeError:
+                if self._opened is opened and opened.home.is_current:
+                    raise
+                continue  # its decoders and its store may be closed by now
             if opened.home.is_current:
                 return found
         raise StoreMissing("the clusters are changing: try again")
@@ -123,6 +133,10 @@ class Engine:
     def answer(self, asking: Asking) -> Found:
         """Answer one question. Raises `ImageRefused` and `QueryError` as well."""
         return self.consistent(lambda opened: self._answer(asking, opened))
+
+    def thumbnail(self, data: bytes, edge: int) -> bytes:
+        """A picture's bytes as a JPEG of at most `edge` pixels each way. Raises `ImageRefused`."""
+        return self._thumbnailers.thumbnail(data, edge)
 
     def _answer(self, asking: Asking, opened: Opened) -> Found:
         home, searcher = opened.home, opened.searcher
@@ -166,15 +180,18 @@ class Engine:
         pictures = self._pictures(home)
         if before is not None and before.home.encoder.spec == home.encoder.spec:
             return Opened(home, searcher, before.decoders, pictures)
-        decoders = Decoders(
-            [home.encoder.spec, SMALL],
-            home.limits,
-            workers=self._n_decoders,
-            timeout_seconds=self.settings.decode_timeout_seconds,
-        )
+        decoders = self._decoders([home.encoder.spec, SMALL])
         if before is not None:
             before.decoders.close()
         return Opened(home, searcher, decoders, pictures)
+
+    def _decoders(self, specs: Sequence[PixelSpec]) -> Decoders:
+        return Decoders(
+            specs,
+            Limits(self.settings.max_pixels, self.settings.max_file_bytes),
+            workers=self._n_decoders,
+            timeout_seconds=self.settings.decode_timeout_seconds,
+        )
 
     def _with_roots(self, opened: Opened) -> Opened:
         self._roots_stamp = self._stamp()

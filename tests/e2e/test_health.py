@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.heartbeat import STALE_SECONDS, beat, health
-from indexer.lock import HomeLock
+from indexer.health import health
+from shared.heartbeat import STALE_SECONDS, beat
+from shared.lock import HomeLock
 from tests.daemons import Watch, indexer
 from tests.homes import draw_photos, make_home
 

@@ -184,7 +184,7 @@ def _workers(pid: int) -> list[psutil.Process]:
     found = []
     for child in psutil.Process(pid).children():
         try:
-            if "indexer.decoding.worker" in child.cmdline():
+            if "shared.decoding.worker" in child.cmdline():
                 found.append(child)
         except psutil.Error:
             continue

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from indexer.decoding.messages import (
+from shared.decoding.messages import (
     STARTED,
     Job,
     Outcome,
@@ -28,7 +28,7 @@ from indexer.decoding.messages import (
     unpack_outcome,
     unpack_outcomes,
 )
-from indexer.decoding.pool import DecodingPool
+from shared.decoding.pool import DecodingPool
 from shared.images import decode
 from shared.reading import Limits, Signature, content_hash
 from shared.types import PixelSpec
@@ -120,7 +120,7 @@ def _children() -> set[int]:
     found = set()
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.Error):
-            if "indexer.decoding.worker" in child.cmdline():
+            if "shared.decoding.worker" in child.cmdline():
                 found.add(child.pid)
     return found
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.lock import HomeLock, holder, is_running
 from shared.errors import AlreadyRunning, LookalikeError
+from shared.lock import HomeLock, holder, is_running
 
 
 def test_one_at_a_time_and_the_other_is_told_who(tmp_path: Path) -> None:

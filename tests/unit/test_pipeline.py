@@ -12,11 +12,11 @@ from PIL import Image
 
 from indexer.arrivals import Spread
 from indexer.database import Database
-from indexer.decoding.pool import DecodingPool
 from indexer.journal import Journal
 from indexer.pipeline import Pipeline, Target
 from indexer.settling import look
 from shared.clustering import Clustering
+from shared.decoding.pool import DecodingPool
 from shared.errors import DiskFull, StoreError
 from shared.points import point_id
 from shared.reading import Limits

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import mmap
 import os
 import select
+import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -15,11 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from indexer.decoding.messages import (
+from shared.decoding.messages import (
     MAX_MESSAGE_BYTES,
     STARTED,
     Job,
     Outcome,
+    Picture,
+    pack_head,
     pack_hello,
     pack_jobs,
     unpack_outcomes,
@@ -29,6 +34,19 @@ from shared.types import PixelSpec
 
 GRACE_SECONDS = 2.0
 """How much later than the worker's own alarm the parent gives up on it."""
+
+_ENVIRONMENT = {
+    # One thread a worker: the pool is the parallelism.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    # glibc would give memory back after each picture and fault it in again, page by page, for the
+    # next: a third of a thumbnail's time.
+    "MALLOC_MMAP_THRESHOLD_": str(8 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(32 * 2**20),
+}
+
+_TIMEVAL = struct.Struct("@ll")
+"""`struct timeval`: seconds, microseconds."""
 
 
 class WorkerGone(Exception):
@@ -56,14 +74,31 @@ class Death:
     started: int
     hung: bool = False
 
+    @property
+    def took_too_long(self) -> bool:
+        """Whether the time was over, by the worker's own alarm or because it did not answer."""
+        return self.hung or self.code == -signal.SIGALRM
+
+    def reason(self, timeout_seconds: float) -> str:
+        """Why the picture is refused that the worker died of."""
+        if self.took_too_long:
+            return f"takes longer than decode_timeout_seconds={timeout_seconds:g} to decode"
+        name = "an error"
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-self.code).name
+        return f"crashes the decoder ({name})"
+
 
 class WorkerProcess:
-    """Sends jobs to a worker and receives their outcomes in order. For one thread, but `close`."""
+    """Sends jobs or pictures to a worker and receives what became of them, in order.
+
+    For one thread, but `close`.
+    """
 
     def __init__(self, specs: Sequence[PixelSpec], limits: Limits, timeout_seconds: float) -> None:
         self._specs = tuple(specs)
         self._hello = pack_hello(specs, limits, timeout_seconds)
-        self._patience_ms = (timeout_seconds + GRACE_SECONDS) * 1000
+        self._patience_seconds = timeout_seconds + GRACE_SECONDS
         self._alive: _Alive | None = None
         self._lock = threading.Lock()
         self.closed = False
@@ -75,16 +110,32 @@ class WorkerProcess:
         except OSError as error:
             raise WorkerGone from error
 
+    def send_picture(self, picture: Picture) -> None:
+        """Give an idle worker a picture's bytes. Raises `WorkerGone`."""
+        try:
+            connection = self._running().connection
+            connection.send_bytes(pack_head(picture))
+            connection.send_bytes(picture.data)
+        except OSError as error:
+            raise WorkerGone from error
+
     def receive(self) -> list[Outcome]:
         """The outcomes of the next job or jobs. Raises `WorkerGone`."""
         alive = self._running()
         try:
-            if not alive.poll.poll(self._patience_ms):
+            if not alive.poll.poll(self._patience_seconds * 1000):
                 raise WorkerGone
             message = alive.connection.recv_bytes(MAX_MESSAGE_BYTES)
         except (EOFError, OSError) as error:
             raise WorkerGone from error
         return unpack_outcomes(message, self._specs)
+
+    def start(self) -> None:
+        """Start the process now, so that the first job finds it ready. Raises `WorkerGone`."""
+        try:
+            self._running()
+        except OSError as error:
+            raise WorkerGone from error
 
     def end(self) -> Death:
         """End the process; what it died of."""
@@ -120,17 +171,20 @@ class WorkerProcess:
 
     def _start(self) -> _Alive:
         ours, theirs = socket.socketpair()
+        # A large picture fills the socket; a worker that was stopped would never empty it.
+        patience = _TIMEVAL.pack(math.ceil(self._patience_seconds), 0)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
         with theirs, tempfile.TemporaryFile() as memory:
             memory.write(bytes(STARTED.size))  # not a hole, which a full disk could not fill
             memory.flush()
             started = mmap.mmap(memory.fileno(), STARTED.size)
             descriptors = [theirs.fileno(), memory.fileno()]
             process = subprocess.Popen(
-                [sys.executable, "-m", "indexer.decoding.worker", *map(str, descriptors)],
+                [sys.executable, "-m", "shared.decoding.worker", *map(str, descriptors)],
                 stdin=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C is for the parent, which decides when to stop
                 pass_fds=descriptors,
-                # One thread a worker: the pool is the parallelism.
-                env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                env=os.environ | _ENVIRONMENT,
             )
         poll = select.poll()
         poll.register(ours, select.POLLIN)

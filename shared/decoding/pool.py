@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import queue
@@ -12,8 +11,8 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from indexer.decoding.messages import Job, Outcome
-from indexer.decoding.process import Death, WorkerGone, WorkerProcess
+from shared.decoding.messages import Job, Outcome
+from shared.decoding.process import Death, WorkerGone, WorkerProcess
 from shared.reading import Limits, Signature
 from shared.types import PixelSpec
 
@@ -173,11 +172,4 @@ def _fatal(job: Job, death: Death, timeout_seconds: float) -> Outcome:
         signature = Signature.of(os.lstat(job.path))
     except OSError:
         return Outcome("gone")
-    if death.hung or death.code == -signal.SIGALRM:
-        reason = f"takes longer than decode_timeout_seconds={timeout_seconds:g} to decode"
-    else:
-        name = "an error"
-        with contextlib.suppress(ValueError):
-            name = signal.Signals(-death.code).name
-        reason = f"crashes the decoder ({name})"
-    return Outcome("refused", signature, reason=reason)
+    return Outcome("refused", signature, reason=death.reason(timeout_seconds))

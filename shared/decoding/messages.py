@@ -1,4 +1,4 @@
-"""What parent and worker say to each other: a JSON line, then raw pixels. Never pickle."""
+"""What parent and worker say to each other: JSON, then raw bytes. Never pickle."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from shared.reading import Limits, Signature
 from shared.types import Decoded, PixelSpec
 
 MAX_MESSAGE_BYTES = 64 * 2**20
-"""Longest message accepted, in bytes; a batch of small pictures is far below."""
-
+"""Longest message accepted, in bytes; a batch of small pictures is far below. A picture sent to a
+worker may have as many bytes as its limits allow."""
 
 STARTED = struct.Struct("<q")
 """What a worker keeps in memory shared with its parent: how many jobs it has started so far."""
@@ -33,19 +33,28 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a job.
+class Picture:
+    """A picture's bytes: to be decoded, or made a thumbnail of at most `edge` pixels a side."""
 
-    decoded: `decoded` and `signature` are set. known: `sha256` (one of the job's) and `signature`.
-    refused: `reason`, and `signature` unless the file could not even be opened. changed, gone: look
-    at the disk again.
+    data: bytes
+    edge: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job or a picture.
+
+    decoded: `decoded` is set. drawn: `thumbnail`, a JPEG file. known: `sha256` (one of the job's).
+    refused: `reason`. changed, gone: look at the disk again. A job's outcome has the file's
+    `signature` as well, unless it is changed or gone.
     """
 
-    kind: Literal["decoded", "known", "refused", "changed", "gone"]
+    kind: Literal["decoded", "drawn", "known", "refused", "changed", "gone"]
     signature: Signature | None = None
     decoded: Decoded | None = None
     sha256: str | None = None
     reason: str | None = None
+    thumbnail: bytes | None = None
 
 
 def pack_hello(specs: Sequence[PixelSpec], limits: Limits, timeout_seconds: float) -> bytes:
@@ -75,6 +84,22 @@ def unpack_jobs(message: bytes) -> list[Job]:
     return [Job(os.fsencode(path), tuple(known)) for path, *known in json.loads(message)]
 
 
+def pack_head(picture: Picture) -> bytes:
+    """What goes before a picture's bytes, which are a message of their own, never copied."""
+    return json.dumps({"edge": picture.edge}).encode()
+
+
+def edge_in_head(message: bytes) -> int | None:
+    """The reverse of `pack_head`."""
+    edge: int | None = json.loads(message)["edge"]
+    return edge
+
+
+def is_head(message: bytes) -> bool:
+    """Whether a picture's bytes come next; else the message is one of jobs."""
+    return message.startswith(b"{")
+
+
 def pack_outcomes(outcomes: Sequence[Outcome]) -> bytes:
     """Several outcomes, each behind its length in bytes (4, little-endian)."""
     packed = [pack_outcome(outcome) for outcome in outcomes]
@@ -93,7 +118,7 @@ def unpack_outcomes(message: bytes, specs: Sequence[PixelSpec]) -> list[Outcome]
 
 
 def pack_outcome(outcome: Outcome) -> bytes:
-    """A JSON line, and behind it the raw pixels of every spec."""
+    """A JSON line, and behind it the raw pixels of every spec, or the thumbnail."""
     head: dict[str, Any] = {
         "kind": outcome.kind,
         "sha256": outcome.sha256,
@@ -101,7 +126,7 @@ def pack_outcome(outcome: Outcome) -> bytes:
         "signature": asdict(outcome.signature) if outcome.signature else None,
         "decoded": None,
     }
-    raw: list[bytes] = []
+    raw = [outcome.thumbnail] if outcome.thumbnail is not None else []
     if outcome.decoded is not None:
         found = outcome.decoded
         head["decoded"] = {
@@ -126,4 +151,5 @@ def unpack_outcome(message: bytes, specs: Sequence[PixelSpec]) -> Outcome:
             arrays.append(flat.reshape(spec.size, spec.size, 3))
             start += count
         decoded = Decoded(pixels=tuple(arrays), **head["decoded"])
-    return Outcome(head["kind"], signature, decoded, head["sha256"], head["reason"])
+    thumbnail = raw if head["kind"] == "drawn" else None
+    return Outcome(head["kind"], signature, decoded, head["sha256"], head["reason"], thumbnail)

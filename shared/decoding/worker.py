@@ -1,7 +1,7 @@
-"""The worker process: `python -m indexer.decoding.worker SOCKET MEMORY`, two descriptors.
+"""The worker process: `python -m shared.decoding.worker SOCKET MEMORY`, two descriptors.
 
-Reads groups of jobs and answers each job, in order. Before each it notes in memory shared with the
-parent that it starts it, so that the parent knows what it died of.
+Reads groups of jobs, or one picture's bytes, and answers each, in order. Before each it notes in
+memory shared with the parent that it starts it, so that the parent knows what it died of.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from multiprocessing.connection import Connection
 
-from indexer.decoding.messages import (
+from shared.decoding.messages import (
     MAX_MESSAGE_BYTES,
     STARTED,
     Job,
     Outcome,
+    Picture,
+    edge_in_head,
+    is_head,
     pack_outcomes,
     unpack_hello,
     unpack_jobs,
 )
 from shared.errors import ImageChanged, ImageRefused
-from shared.images import decode
+from shared.images import decode, jpeg_bytes, thumbnail
 from shared.reading import Limits, Signature, content_hash, read_file
 from shared.types import PixelSpec
 
@@ -54,24 +57,35 @@ def main() -> None:
 
 
 def serve(connection: Connection, started: mmap.mmap) -> None:
-    """Answer groups of jobs. Quick ones are answered together, a slow one at once."""
+    """Answer jobs and pictures. Quick ones are answered together, a slow one at once."""
     specs, limits, timeout = unpack_hello(connection.recv_bytes(MAX_MESSAGE_BYTES))
+    longest = max(MAX_MESSAGE_BYTES, limits.max_file_bytes)
     count = 0
     while True:
         ready: list[Outcome] = []
         sent = time.monotonic()
-        for job in unpack_jobs(connection.recv_bytes(MAX_MESSAGE_BYTES)):
+        for job in _next(connection, longest):
             count += 1
             STARTED.pack_into(started, 0, count)
             # The kernel ends a worker that hangs, even after its parent is gone.
             signal.setitimer(signal.ITIMER_REAL, timeout)
-            ready.append(do(job, specs, limits))
+            if isinstance(job, Picture):
+                ready.append(do_picture(job, specs, limits))
+            else:
+                ready.append(do(job, specs, limits))
             signal.setitimer(signal.ITIMER_REAL, 0)
             if time.monotonic() - sent > _TOGETHER_SECONDS:
                 connection.send_bytes(pack_outcomes(ready))
                 ready, sent = [], time.monotonic()
         if ready:
             connection.send_bytes(pack_outcomes(ready))
+
+
+def _next(connection: Connection, longest: int) -> Iterable[Job | Picture]:
+    message = connection.recv_bytes(longest)
+    if is_head(message):
+        return [Picture(connection.recv_bytes(longest), edge_in_head(message))]
+    return unpack_jobs(message)
 
 
 def do(job: Job, specs: Sequence[PixelSpec], limits: Limits) -> Outcome:
@@ -89,6 +103,17 @@ def do(job: Job, specs: Sequence[PixelSpec], limits: Limits) -> Outcome:
         return Outcome("decoded", signature, decode(data, specs, limits))
     except ImageRefused as refused:
         return Outcome("refused", signature, reason=str(refused))
+
+
+def do_picture(picture: Picture, specs: Sequence[PixelSpec], limits: Limits) -> Outcome:
+    """Decode bytes, or make a thumbnail of them. Never raises for a bad picture."""
+    try:
+        if picture.edge is None:
+            return Outcome("decoded", decoded=decode(picture.data, specs, limits))
+        image = thumbnail(picture.data, picture.edge, limits)
+        return Outcome("drawn", thumbnail=jpeg_bytes(image))
+    except ImageRefused as refused:
+        return Outcome("refused", reason=str(refused))
 
 
 def _refused(job: Job, reason: str) -> Outcome:
