@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from searcher.cli.console import DebugOption, HomeOption, reported_errors, say
+from shared.log import LogFormat
 
 
 def serve(
@@ -41,6 +42,9 @@ def serve(
         Path | None,
         typer.Option(metavar="DIR", help="Where thumbnails are kept. [default: in the home]"),
     ] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="Log lines for people or for machines.")
+    ] = LogFormat.text,
     until_closed: Annotated[int | None, typer.Option(metavar="FD", hidden=True)] = None,
     home: HomeOption = None,
     debug: DebugOption = False,
@@ -51,7 +55,7 @@ def serve(
     """
     with reported_errors(debug):
         from searcher.service.keys import read_keys
-        from searcher.service.log import log_to_stderr
+        from searcher.service.log import Log
         from searcher.service.policy import Policy
         from searcher.service.running import serve as run
         from searcher.service.running import stop_when_closed
@@ -68,7 +72,16 @@ def serve(
             thumbnails=thumbnails,
         )
         policy.check(insecure=insecure)
-        log_to_stderr()
+        log = Log(log_format, debug)
+        log.begin()
         if until_closed is not None:
             stop_when_closed(until_closed)
-        run(load_settings({"home": home}), policy, lambda address: say(f"serving {address}"))
+        run(load_settings({"home": home}), policy, _quiet if until_closed else _tell, log)
+
+
+def _tell(address: str) -> None:
+    say(f"serving {address}")
+
+
+def _quiet(_address: str) -> None:
+    """Whoever started this process has said the address."""

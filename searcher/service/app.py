@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,11 +12,15 @@ from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 
 from searcher.service import problems
+from searcher.service.access import Access
 from searcher.service.collection_routes import collection_routes
+from searcher.service.compared import Compared
 from searcher.service.engine import Engine
 from searcher.service.gate import Gate
 from searcher.service.guards import Guarded, Identified
 from searcher.service.image_routes import image_routes
+from searcher.service.metrics import Metrics
+from searcher.service.metrics_routes import metrics_routes
 from searcher.service.operation_routes import operation_routes
 from searcher.service.page_routes import page_routes
 from searcher.service.parts import Service
@@ -28,24 +33,21 @@ from searcher.service.version import VERSION
 from shared.settings import Settings
 
 _FILE_THREADS = 4
-_ALWAYS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"cache-control", b"no-store"),
-    (b"lookalike-version", VERSION.encode()),
-)
+_OPERATION_THREADS = 2
+_OPERATION_WAITING = 16
 
 
 def create_app(settings: Settings, policy: Policy) -> FastAPI:
     """The service of one home as an ASGI app; its lifespan opens and closes everything."""
+    metrics = Metrics()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        service = _service(settings, policy)
+        service = _service(settings, policy, metrics)
         add_routes(app, service)
+        asyncio.get_running_loop().run_in_executor(None, service.engine.warm)
         try:
-            yield {"stop": service.stop}
+            yield {"stop": service.stop, "policy": policy}
         finally:
             service.close()
 
@@ -67,20 +69,31 @@ def create_app(settings: Settings, policy: Policy) -> FastAPI:
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "X-API-Key"],
         )
-    app.add_middleware(Identified, always=_ALWAYS)
+    app.add_middleware(Access, metrics=metrics)
+    app.add_middleware(Identified)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     return app
 
 
-def _service(settings: Settings, policy: Policy) -> Service:
+def _service(settings: Settings, policy: Policy, metrics: Metrics) -> Service:
     folder = policy.thumbnails or settings.home / "thumbnails"
+
+    def gate(name: str, threads: int, waiting: int) -> Gate:
+        return Gate(name, threads=threads, waiting=waiting, meter=metrics.gate(name))
+
     return Service(
         policy=policy,
-        engine=Engine(settings, decoders=policy.threads),
+        engine=Engine(
+            settings,
+            decoders=policy.threads,
+            keeper=Compared(folder / "compared", policy.compared_bytes),
+        ),
         thumbnails=Thumbnails(folder, policy.thumbnail_bytes),
-        questions=Gate("question", threads=policy.threads, waiting=policy.waiting),
-        files=Gate("file", threads=_FILE_THREADS, waiting=policy.waiting),
+        questions=gate("question", policy.threads, policy.waiting),
+        files=gate("file", _FILE_THREADS, policy.waiting),
+        operation=gate("operation", _OPERATION_THREADS, _OPERATION_WAITING),
         streams=Streams(policy.streams),
+        metrics=metrics,
     )
 
 
@@ -91,6 +104,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
         collection_routes(service),
         image_routes(service),
         operation_routes(service),
+        metrics_routes(service),
         page_routes(),
     ):
         app.include_router(routes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from searcher.question import Example, Question, answer, question_of, random_que
 from searcher.reasons.explaining import Explained, explain
 from searcher.search import Searcher
 from shared.decoding.decoders import Decoders
-from shared.errors import LookalikeError, StoreMissing
+from shared.errors import LookalikeError, StoreError, StoreMissing
 from shared.reading import Limits
 from shared.roots import FILE_NAME as ROOTS_FILE
 from shared.roots import read_roots
@@ -90,7 +91,8 @@ class Engine:
         self._n_decoders, self._keeper = decoders, keeper
         # Apart from the others: a page full of thumbnails keeps no question waiting.
         self._thumbnailers = self._decoders([])
-        self._hub = StoreHub(settings, long_lived=True)
+        self._hub: StoreHub | None = None
+        self._closed = False
         self._opened: Opened | None = None
         self._roots_stamp: int | None = None
         self._lock = threading.RLock()
@@ -99,11 +101,18 @@ class Engine:
     def close(self) -> None:
         """End the decoders and let go of the store; closing twice is harmless."""
         with self._lock:
+            self._closed = True
             if self._opened is not None:
                 self._opened.decoders.close()
                 self._opened = None
             self._thumbnailers.close()
-            self._hub.close()
+            if self._hub is not None:
+                self._hub.close()
+
+    def warm(self) -> None:
+        """Open what can be opened before the first question. What cannot is said when asked."""
+        with contextlib.suppress(LookalikeError):
+            self.opened()
 
     def opened(self) -> Opened:
         """What answers now, opened anew if the home has moved on."""
@@ -174,7 +183,7 @@ class Engine:
     def _open(self, before: Opened | None) -> Opened:
         home = open_home(self.settings)
         self._roots_stamp = self._stamp()
-        store = self._hub.collection(home.encoder.id)
+        store = self._collections().collection(home.encoder.id)
         home.encoder.load()
         searcher = Searcher(home.encoder, home.clustering, store, home.limits, home.calibration)
         pictures = self._pictures(home)
@@ -184,6 +193,14 @@ class Engine:
         if before is not None:
             before.decoders.close()
         return Opened(home, searcher, decoders, pictures)
+
+    def _collections(self) -> StoreHub:
+        """The home's store, which may be held by another command for a while."""
+        if self._closed:
+            raise StoreError("the service is stopping: ask another one")
+        if self._hub is None:
+            self._hub = StoreHub(self.settings, long_lived=True)
+        return self._hub
 
     def _decoders(self, specs: Sequence[PixelSpec]) -> Decoders:
         return Decoders(

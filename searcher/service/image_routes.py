@@ -97,10 +97,14 @@ def image_routes(service: Service) -> APIRouter:
         edge = int(size)
 
         def send(opened: Opened, record: ImageRecord) -> _File:
+            made: list[bytes] = []
+
             def make() -> bytes:
-                return opened.decoders.thumbnail(_content(opened, record), edge)
+                made.append(service.engine.thumbnail(_content(opened, record), edge))
+                return made[0]
 
             data = service.thumbnails.get_or_make(record.sha256, edge, make)
+            service.metrics.thumbnail(len(data), made=bool(made))
             return _File(data, "image/jpeg", f"{record.sha256}-{edge}")
 
         return await _send(service, http, str(point), v, lambda one: f"{one.sha256}-{edge}", send)

@@ -1,23 +1,44 @@
-"""The service's log: one line an event on standard error."""
+"""The service's log, in which every line tells which request it is about."""
 
 from __future__ import annotations
 
 import logging
-import sys
+from contextvars import ContextVar
+from dataclasses import dataclass
 
-from shared.report import escape
+from shared.log import FIELDS, LogFormat, stderr_handler
+
+current_request: ContextVar[str | None] = ContextVar("current_request", default=None)
+"""The id of the request that is being answered."""
 
 
-class _Lines(logging.Formatter):
-    """Names in a message may hold anything; a line stays a line."""
+@dataclass(frozen=True, slots=True)
+class Log:
+    """How a process of the service logs; it can be handed to another one.
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        return escape(super().formatMessage(record))
+    `debug`: with what is of no interest while all is well, the probes of a monitoring for one.
+    """
+
+    form: LogFormat = LogFormat.text
+    debug: bool = False
+
+    def begin(self) -> None:
+        """Log on standard error from here on."""
+        handler = stderr_handler(self.form)
+        handler.addFilter(_names_request)
+        logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+        logging.getLogger("searcher").setLevel(logging.DEBUG if self.debug else logging.INFO)
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
 def log_to_stderr() -> None:
-    """Log on standard error from here on."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    """Log lines of text on standard error from here on."""
+    Log().begin()
+
+
+def _names_request(record: logging.LogRecord) -> bool:
+    request = current_request.get()
+    if request is not None and not hasattr(record, FIELDS):
+        record.msg, record.args = f"{record.getMessage()} [{request}]", ()
+        setattr(record, FIELDS, {"request": request})
+    return True

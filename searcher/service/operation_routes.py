@@ -26,7 +26,7 @@ def operation_routes(service: Service) -> APIRouter:
     @routes.get("/readyz", response_model=shapes.Health, responses=problems(503))
     async def readyz() -> Response:
         """Whether questions can be answered: a model is loaded and the store answers."""
-        await service.look(lambda opened: opened.searcher.store.count())
+        await service.probe(lambda opened: opened.searcher.store.count())
         return json_reply({"status": "ok"})
 
     @routes.get(
@@ -40,7 +40,7 @@ def operation_routes(service: Service) -> APIRouter:
         if not service.streams.enter():
             raise Problem(503, "too many pages are listening: try later", {"Retry-After": "30"})
         return StreamingResponse(
-            service.streams.counted(changes(service)),
+            service.streams.counted(service.metrics.stream(changes(service))),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )

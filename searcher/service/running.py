@@ -8,16 +8,18 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.supervisors import Multiprocess
 
 from searcher.service.listening import home_socket, listen
+from searcher.service.log import Log
+from searcher.service.metrics_folder import metrics_folder
 from searcher.service.policy import Policy
 from searcher.service.protocol import LimitedProtocol
+from searcher.service.workers import Alone, Workers, stop_with_parent
 from shared.settings import Settings
 from shared.store.opening import StoreHub
 
@@ -30,18 +32,24 @@ class _AppFactory:
 
     settings: Settings
     policy: Policy
+    log: Log = field(default_factory=Log)
 
     def __call__(self) -> Starlette:
         """The app."""
+        if self.policy.workers > 1:  # in a process of its own
+            self.log.begin()
+            stop_with_parent()
         from searcher.service.app import create_app
 
         return create_app(self.settings, self.policy)
 
 
-def serve(settings: Settings, policy: Policy, ready: Callable[[str], None]) -> None:
+def serve(
+    settings: Settings, policy: Policy, ready: Callable[[str], None], log: Log | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT, then let requests end. `ready` is told the address.
 
-    Raises `SettingsError` if the address cannot be had.
+    Raises `SettingsError` if the address cannot be had, `ServiceError` if a worker cannot start.
     """
     # uvicorn raises the signal again when it has stopped; the store is to be closed after that.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -51,12 +59,12 @@ def serve(settings: Settings, policy: Policy, ready: Callable[[str], None]) -> N
             _log.warning("another service listens for this home's commands")
         ready(_address(policy, listener))
         sockets = [listener, *([local] if local else [])]
-        config = _config(settings, policy)
+        config = _config(_AppFactory(settings, policy, log or Log()))
         if policy.workers == 1:
-            uvicorn.Server(config).run(sockets)
+            Alone(config).run(sockets)
             return
-        with StoreHub(settings, long_lived=True):
-            Multiprocess(config, sockets).run()
+        with StoreHub(settings, long_lived=True), metrics_folder(settings.run) as metrics:
+            Workers(config, sockets, metrics).run()
 
 
 def stop_when_closed(descriptor: int) -> None:
@@ -70,9 +78,10 @@ def stop_when_closed(descriptor: int) -> None:
     threading.Thread(target=wait, name="until-closed", daemon=True).start()
 
 
-def _config(settings: Settings, policy: Policy) -> uvicorn.Config:
+def _config(factory: _AppFactory) -> uvicorn.Config:
+    policy = factory.policy
     return uvicorn.Config(
-        _AppFactory(settings, policy),
+        factory,
         factory=True,
         http=LimitedProtocol,
         ws="none",

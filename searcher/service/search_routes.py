@@ -9,15 +9,15 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from searcher.answer import answer_json
-from searcher.service import bodies, shapes
-from searcher.service.bodies import Options, read_batch, read_search
+from searcher.service import bodies, forms, shapes
+from searcher.service.bodies import Options
 from searcher.service.engine import Asking, Found
 from searcher.service.parts import Service
 from searcher.service.problems import as_problem, problem_json
+from searcher.service.reading import read_batch, read_search
 from searcher.service.replies import json_reply, links, problems, request_id
 
 _REFUSALS = problems(400, 404, 408, 413, 415, 422, 503)
-_FILES = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": 16}
 
 
 def search_routes(service: Service) -> APIRouter:
@@ -28,19 +28,18 @@ def search_routes(service: Service) -> APIRouter:
         "/search",
         response_model=shapes.Answer,
         responses=_REFUSALS,
-        openapi_extra={"requestBody": _body("Question", "FormQuestion", "image", "not_image")},
+        openapi_extra={"requestBody": _body("Question", forms.question(service.policy))},
     )
     async def search(http: Request) -> Response:
         """Find the images that look like the examples: uploads, indexed images, or both at once."""
         asking, options = await read_search(http, service.policy)
-        found = await service.questions.run(lambda: service.engine.answer(asking))
-        return json_reply(_answer(found, options))
+        return json_reply(await _ask(service, asking, options))
 
     @routes.post(
         "/search/batch",
-        response_model=shapes.Batch,
+        response_model=shapes.Answers,
         responses=_REFUSALS,
-        openapi_extra={"requestBody": _body("Batch", "Options", "image")},
+        openapi_extra={"requestBody": _body("Batch", forms.batch(service.policy))},
     )
     async def search_batch(http: Request) -> Response:
         """Several questions at once. One that cannot be answered costs only its own answer."""
@@ -61,12 +60,24 @@ async def _one_by_one(
     async def one(asking: Asking, options: Options) -> dict[str, Any]:
         async with turn:
             try:
-                found = await service.questions.run(lambda: service.engine.answer(asking))
+                return await _ask(service, asking, options)
             except Exception as error:  # noqa: BLE001 - told in the place of its answer
                 return problem_json(as_problem(error), request)
-        return _answer(found, options)
 
     return await asyncio.gather(*(one(asking, options) for asking, options in asked))
+
+
+async def _ask(service: Service, asking: Asking, options: Options) -> dict[str, Any]:
+    """The answer to a question, counted and timed."""
+    with service.metrics.question() as timing:
+
+        def answer() -> Found:
+            timing.begin()
+            return service.engine.answer(asking)
+
+        found = await service.questions.run(answer)
+        timing.answer = found.answer
+        return _answer(found, options)
 
 
 def _answer(found: Found, options: Options) -> dict[str, Any]:
@@ -78,14 +89,8 @@ def _answer(found: Found, options: Options) -> dict[str, Any]:
     return value
 
 
-def _body(json_shape: str, form_shape: str, *files: str) -> dict[str, Any]:
+def _body(json_shape: str, form: dict[str, Any]) -> dict[str, Any]:
     """The request body for the OpenAPI document: JSON, or a form with pictures."""
-    form = {
-        "allOf": [
-            {"$ref": f"#/components/schemas/{form_shape}"},
-            {"type": "object", "properties": dict.fromkeys(files, _FILES)},
-        ]
-    }
     return {
         "required": True,
         "content": {
@@ -95,5 +100,5 @@ def _body(json_shape: str, form_shape: str, *files: str) -> dict[str, Any]:
     }
 
 
-BODIES = (bodies.Question, bodies.FormQuestion, bodies.Batch, bodies.Options)
+BODIES = (bodies.Question, bodies.Batch)
 """What the request bodies of the document refer to."""
