@@ -6,7 +6,7 @@ import base64
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import numpy as np
@@ -19,7 +19,8 @@ from shared.types import ImageRecord, ScoredImage, StoredImage
 
 _MARK = struct.Struct(">f16sI")
 """A place in a cluster: score and id of the last image shown, and how many came before."""
-MOST_BEFORE = 10_000_000
+CURSOR = "^[A-Za-z0-9_-]{32}$"
+"""How such a place is spelled: 24 bytes in base64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +90,37 @@ def cluster_page(opened: Opened, number: int, cursor: str | None, limit: int) ->
         raise ImageUnknown(f"no cluster has the number {number}")
     label = clustering.label(number)
     score, point, before = _read_mark(cursor)
-    # One more than is shown tells whether more follow; those that came before are asked for again.
     size = store.count(label)
+    # One more than is shown tells whether more follow; those that came before are asked for again.
     probe = Probe(_direction(opened, number), label, min(before + limit, size) + 1, exact=True)
-    ranked = store.search([probe], with_records=False)[0]
-    after = [one for one in ranked if (-_single(one.score), one.id) > (-score, point)]
+    after = _after((-score, point), opened, probe, limit)
     shown = after[:limit]
     found = store.get([one.id for one in shown])
     following = _mark(shown[-1], before + len(shown)) if len(after) > limit else None
     return ClusterPage(number, label, size, _with_records(shown, found), following)
+
+
+def _after(mark: tuple[float, str], opened: Opened, probe: Probe, limit: int) -> list[ScoredImage]:
+    """What follows a place in a cluster: more than `limit` images, or all of them.
+
+    Of images with the same score, the store may leave out any: the last score is certain only when
+    nothing is left out.
+    """
+    while True:
+        ranked = opened.searcher.store.search([probe], with_records=False)[0]
+        whole = len(ranked) < probe.limit
+        last = _place(ranked[-1])[0] if ranked else 0.0
+        found = sorted(
+            (one for one in ranked if mark < _place(one) and (whole or _place(one)[0] < last)),
+            key=_place,
+        )
+        if whole or len(found) > limit:
+            return found
+        probe = replace(probe, limit=2 * probe.limit)
+
+
+def _place(image: ScoredImage) -> tuple[float, str]:
+    return -_single(image.score), image.id
 
 
 def _with_records(
@@ -134,6 +157,4 @@ def _read_mark(cursor: str | None) -> tuple[float, str, int]:
         score, point, before = _MARK.unpack(packed)
     except (ValueError, struct.error) as error:
         raise QueryError("the cursor is none that this service gave: begin without one") from error
-    if not math.isfinite(score) or before > MOST_BEFORE:
-        raise QueryError("the cursor is none that this service gave: begin without one")
     return score, str(UUID(bytes=point)), before

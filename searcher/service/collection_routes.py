@@ -86,7 +86,7 @@ def collection_routes(service: Service) -> APIRouter:
     async def cluster(
         number: Annotated[int, Path(ge=0, le=MOST_CLUSTERS)],
         limit: Limit = 60,
-        cursor: Annotated[str | None, Query(max_length=64)] = None,
+        cursor: Annotated[str | None, Query(pattern=collection.CURSOR)] = None,
     ) -> Response:
         """The images of a cluster, the most typical first."""
 

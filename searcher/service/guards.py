@@ -6,10 +6,10 @@ import asyncio
 import ipaddress
 import socket
 import uuid
-from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from searcher.service.headers import ALWAYS, REQUEST_ID
 from searcher.service.keys import is_allowed
 from searcher.service.policy import Policy
 from searcher.service.problems import MEDIA_TYPE, Problem, problem_body
@@ -19,8 +19,6 @@ OPEN_PATHS = frozenset({"/", "/docs", "/healthz", "/readyz", "/session"})
 OPEN_PREFIX = "/assets/"
 _DRAINED_BYTES = 64 * 2**20
 _DRAINED_SECONDS = 5.0
-
-Header = tuple[bytes, bytes]
 
 
 def is_local_socket(scope: Scope) -> bool:
@@ -41,8 +39,9 @@ async def refuse(scope: Scope, send: Send, problem: Problem) -> None:
 class Identified:
     """Gives every request an id, and every answer the headers that all answers have."""
 
-    def __init__(self, app: ASGIApp, always: Iterable[Header]) -> None:
-        self._app, self._always = app, tuple(always)
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._always = [(name.encode(), value.encode()) for name, value in ALWAYS.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -51,7 +50,7 @@ class Identified:
             return
         request_id = str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
-        added = [*self._always, (b"x-request-id", request_id.encode())]
+        added = [*self._always, (REQUEST_ID.encode(), request_id.encode())]
 
         async def send_all(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -80,7 +79,7 @@ class Guarded:
         problem = None if is_local_socket(scope) else self._outside(scope)
         body = _Body(receive, self._policy.upload_bytes, self._policy.body_seconds)
         if problem is None and _length(scope) > self._policy.upload_bytes:
-            problem = await body.refused()
+            problem = body.too_large if _asks_first(scope) else await body.refused()
         if problem is not None:
             await refuse(scope, send, problem)
             return
@@ -89,8 +88,10 @@ class Guarded:
     def _outside(self, scope: Scope) -> Problem | None:
         """Why a request over the network is refused."""
         headers = scope["headers"]
-        host = next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
-        if not self._is_ours(host):
+        hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+        if len(hosts) != 1:  # whoever stands before us may have looked at the other one
+            return Problem(400, f"the request has {len(hosts)} Host headers: send one", _CLOSE)
+        if not self._is_ours(hosts[0]):
             return Problem(
                 421, "this service does not answer to that host name: see --allow-host", _CLOSE
             )
@@ -125,6 +126,11 @@ def _length(scope: Scope) -> int:
         if name == b"content-length" and value.isdigit():
             return int(value)
     return 0
+
+
+def _asks_first(scope: Scope) -> bool:
+    """Whether the body is sent only once the head was not refused."""
+    return (b"expect", b"100-continue") in scope["headers"]
 
 
 class _Body:
@@ -169,4 +175,9 @@ class _Body:
                 break
             left -= len(message.get("body", b"")) or 1
             self._complete = not message.get("more_body", False)
+        return self.too_large
+
+    @property
+    def too_large(self) -> Problem:
+        """The refusal itself."""
         return Problem(413, f"the request has more than {self._max:,} bytes: send less", _CLOSE)

@@ -32,6 +32,7 @@ class Policy:
     keep_positions: bool = False
     thumbnails: Path | None = None
     thumbnail_bytes: int = 512 * MEBIBYTE
+    compared_bytes: int = 128 * MEBIBYTE
     upload_bytes: int = 32 * MEBIBYTE
     examples: int = 16
     batch: int = 100

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from searcher.service.headers import ALWAYS, REQUEST_ID
 from shared.errors import (
     ImageRefused,
     ImageUnknown,
@@ -71,7 +74,11 @@ def as_problem(error: Exception) -> Problem:
         case ImageRefused() | QueryError():
             return Problem(422, str(error))
         case ValidationError():
-            return Problem(422, "the request is not as it should be", errors=_errors(error))
+            return _wrong(error.errors(include_url=False, include_input=False))
+        case RequestValidationError():
+            return _wrong(error.errors())
+        case ClientDisconnect():
+            return Problem(400, "the request ended before its body did")
         case HTTPException():
             return Problem(error.status_code, str(error.detail), error.headers)
         case NoModel():
@@ -93,24 +100,40 @@ def _not_ready(detail: str) -> Problem:
     return Problem(503, detail, {"Retry-After": "5"})
 
 
-def _errors(error: ValidationError) -> list[dict[str, str]]:
-    return [
-        {"at": ".".join(map(str, one["loc"])), "message": one["msg"]}
-        for one in error.errors(include_url=False, include_input=False, include_context=False)
-    ][:20]
+def _wrong(errors: Sequence[Any]) -> Problem:
+    """Where a request is not as it should be, and why. What was given is not repeated."""
+    found = [{"at": ".".join(map(str, one["loc"])), "message": one["msg"]} for one in errors[:20]]
+    return Problem(422, "the request is not as it should be", errors=found)
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """All methods of an address; the router names only those of the first route that has it."""
+    path = getattr(request.scope.get("route"), "path", "")
+    known = request.app.openapi()["paths"].get(path)
+    return {"Allow": ", ".join(sorted(map(str.upper, known)))} if known else {}
+
+
+_KINDS = (
+    Problem,
+    LookalikeError,
+    ValidationError,
+    RequestValidationError,
+    HTTPException,
+    ClientDisconnect,
+    Exception,
+)
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of the app with a problem document."""
 
     async def answer(request: Request, error: Exception) -> Response:
-        problem = as_problem(error)
-        return Response(
-            problem_body(problem, request.scope["state"]["request_id"]),
-            problem.status,
-            dict(problem.headers),
-            MEDIA_TYPE,
-        )
+        problem, request_id = as_problem(error), request.scope["state"]["request_id"]
+        # The app answers what nobody expected outside all its middleware: say all that is needed.
+        headers = {**ALWAYS, REQUEST_ID: request_id, **problem.headers}
+        if problem.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers |= _allow(request)
+        return Response(problem_body(problem, request_id), problem.status, headers, MEDIA_TYPE)
 
-    for kind in (Problem, LookalikeError, ValidationError, HTTPException, Exception):
+    for kind in _KINDS:
         app.add_exception_handler(kind, answer)

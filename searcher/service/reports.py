@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from shared.daemon_report import read_report
-
 from searcher.service.engine import Opened
 from searcher.service.parts import Service
+from shared.daemon_report import read_report
 from shared.errors import LookalikeError
 
 LOOK_SECONDS = 0.5

@@ -120,7 +120,7 @@ class ProblemDocument(BaseModel):
     errors: list[Fault] | None = None
 
 
-class Batch(Shape):
+class Answers(Shape):
     """An answer or an error for each question, in their order."""
 
     answers: list[Answer | ProblemDocument]

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from tests.daemons import indexer
+from tests.faults.served import HTML, listing, point_outside
+from tests.homes import draw_photos, make_home
+from tests.services import Service
 
 CASES = {
     1: "kill -9 at random moments",
@@ -47,9 +50,14 @@ CASES = {
     35: "a decoder that hangs or crashes",
     36: "1x1, all black, an encoder that yields NaN",
     37: "a bundle missing, damaged, of another size, swapped",
+    38: "an upload too large, with and without a length",
+    39: "slow heads, slow bodies, slow readers",
+    40: "requests that are none, paths that leave the roots",
+    41: "200 clients at once",
     43: "relabelling interrupted by kill -9",
+    44: "file names with HTML in them",
 }
-"""The cases of the indexer, by the number that the tests are marked with."""
+"""The cases, by the number that the tests are marked with."""
 
 _outcomes: dict[int, list[tuple[str, str]]] = {}
 
@@ -104,3 +112,32 @@ def oracle(home: Path, *, deep: bool = True) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["well"], found
     return found
+
+
+@pytest.fixture(scope="module")
+def served_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("service")
+    for name in ("temporary", "working"):
+        (folder / name).mkdir()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(served_folder: Path, tiny_tflite: Path) -> Iterator[Service]:
+    folder = served_folder
+    photos = draw_photos(folder / "photos")
+    photos[0].rename(folder / "photos" / HTML)
+    make_home(folder / "home", folder / "photos", tiny_tflite)
+    point_outside(folder / "home")
+    with Service(
+        folder / "home", folder=folder / "working", TMPDIR=str(folder / "temporary")
+    ) as service:
+        yield service
+
+
+@pytest.fixture
+def untouched(served: Service, served_folder: Path) -> Iterator[None]:
+    """Nothing is written: not in the home, not beside it, not where the process works."""
+    before = listing(served_folder), served.get("/stats").json["images"]
+    yield
+    assert (listing(served_folder), served.get("/stats").json["images"]) == before
