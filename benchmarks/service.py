@@ -1,8 +1,8 @@
 """`python -m benchmarks.service PICTURES [WORK]`: the HTTP service under load, with its memory.
 
 PICTURES is a folder of photographs. All are indexed; the collection is then filled up to `--images`
-points with vectors drawn from the real ones, each naming a real file. Asked with JPEGs of 512 x 512
-pixels, none of which is indexed as it is.
+points with vectors drawn from the real ones, each naming a real file. Asked with the photographs of
+`--questions` as JPEGs of 512 x 512 pixels; without it with those of PICTURES, slightly cropped.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> None:
     home = options.work / f"service-{options.images}"
     if not home.exists():
         fill(home_of(options.pictures, home), options.images)
-    bodies = [_body(photo) for photo in questions(options.pictures, 200)]
+    bodies = [_body(photo) for photo in questions(options.questions or options.pictures, 200)]
     print(machine())
     rows = []
     for workers in options.workers:
@@ -254,6 +254,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pictures", type=Path)
     parser.add_argument("work", type=Path, nargs="?", default=Path("bench"))
+    parser.add_argument("--questions", type=Path)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64, 200])

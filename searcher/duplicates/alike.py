@@ -199,14 +199,13 @@ class _Pairs:
         colors = self._colors_agree(shifts, light)
         agree = means & texture & colors
         telling = moments.usable & ((spread > _NOISE**2) | ~means | ~colors)
-        total = telling.sum(axis=1)
-        best = np.zeros(len(agree), np.float32)
-        for kept in _STAMPS:
-            count = (telling & kept).sum(axis=1)
-            share = (agree & telling & kept).sum(axis=1) / np.maximum(count, 1)
-            enough = count >= np.maximum(_LEAST_BLOCKS, _LEAST_SHARE * total)
-            best = np.maximum(best, np.where(enough, share, 0).astype(np.float32))
-        return np.where(total < _LEAST_BLOCKS, np.float32(np.nan), best)
+        total = telling.sum(axis=1, keepdims=True)
+        # One product counts the blocks that each stamp leaves: (n, 64) by (64, m).
+        count = telling.astype(np.float32) @ _STAMPS.T
+        good = (agree & telling).astype(np.float32) @ _STAMPS.T
+        enough = count >= np.maximum(_LEAST_BLOCKS, _LEAST_SHARE * total)
+        best = np.where(enough, good / np.maximum(count, 1), 0).max(axis=1).astype(np.float32)
+        return np.where(total[:, 0] < _LEAST_BLOCKS, np.float32(np.nan), best)
 
     def _colors_agree(self, shifts: Shifts, light: Light) -> NDArray[np.bool_]:
         """Which blocks have the same colour, brightness taken out: bool (n, 64)."""
@@ -233,8 +232,9 @@ def _is_crop(shifts: Shifts, slack: float) -> NDArray[np.bool_]:
     return cut[:, 0] & cut[:, 1]
 
 
-def _stamps() -> NDArray[np.bool_]:
-    """bool (m, 64): what is compared, without a corner of 15 blocks, a border of 16, or nothing."""
+def _stamps() -> NDArray[np.float32]:
+    """float32 (m, 64), 0 or 1: what is compared, without a corner of 15 blocks, a border of 16, or
+    nothing."""
     kept = [np.ones((BLOCKS, BLOCKS), np.bool_)]
     for high, wide in ((3, 5), (5, 3), (2, BLOCKS), (BLOCKS, 2)):
         for top in (0, BLOCKS - high):
@@ -242,7 +242,7 @@ def _stamps() -> NDArray[np.bool_]:
                 part = np.ones((BLOCKS, BLOCKS), np.bool_)
                 part[top : top + high, left : left + wide] = False
                 kept.append(part)
-    return np.unique(np.stack(kept).reshape(-1, BLOCKS**2), axis=0)
+    return np.unique(np.stack(kept).reshape(-1, BLOCKS**2), axis=0).astype(np.float32)
 
 
 _STAMPS = _stamps()

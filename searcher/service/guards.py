@@ -69,6 +69,7 @@ class Guarded:
 
     def __init__(self, app: ASGIApp, policy: Policy) -> None:
         self._app, self._policy = app, policy
+        self._held = Held(policy.held_bytes)
         self._names = {"localhost", socket.gethostname().lower(), *map(str.lower, policy.hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,13 +78,16 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         problem = None if is_local_socket(scope) else self._outside(scope)
-        body = _Body(receive, self._policy.upload_bytes, self._policy.body_seconds)
+        body = _Body(receive, self._policy.upload_bytes, self._policy.body_seconds, self._held)
         if problem is None and _length(scope) > self._policy.upload_bytes:
             problem = body.too_large if _asks_first(scope) else await body.refused()
         if problem is not None:
             await refuse(scope, send, problem)
             return
-        await self._app(scope, body.receive, send)
+        try:
+            await self._app(scope, body.receive, send)
+        finally:
+            body.let_go()
 
     def _outside(self, scope: Scope) -> Problem | None:
         """Why a request over the network is refused."""
@@ -133,15 +137,37 @@ def _asks_first(scope: Scope) -> bool:
     return (b"expect", b"100-continue") in scope["headers"]
 
 
+class Held:
+    """The bytes of all bodies that are held at a time: what each may have, times the connections
+    there may be, is more than a machine has."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._now = most, 0
+
+    def take(self, number: int) -> None:
+        """Hold so many bytes more. Raises `Problem` 503 if that is too many."""
+        if self._now + number > self._most:
+            raise Problem(
+                503, "too many uploads at a time: try again", {"Retry-After": "1", **_CLOSE}
+            )
+        self._now += number
+
+    def give(self, number: int) -> None:
+        """Hold so many bytes less."""
+        self._now -= number
+
+
 class _Body:
     """A request's body, counted and timed while the app reads it."""
 
-    def __init__(self, receive: Receive, max_bytes: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, max_bytes: int, seconds: float, held: Held) -> None:
         self._receive, self._max, self._seconds = receive, max_bytes, seconds
+        self._held, self._taken = held, 0
         self._size, self._deadline, self._complete = 0, 0.0, False
 
     async def receive(self) -> Message:
-        """The next part. Raises `Problem`: 413 for too many bytes, 408 for too much time."""
+        """The next part. Raises `Problem`: 413 for too many bytes, 408 for too much time, 503 while
+        others hold too many."""
         if self._complete:  # from here on, only the end of the connection is waited for
             return await self._receive()
         message = await self._timely()
@@ -149,7 +175,14 @@ class _Body:
         self._complete = not message.get("more_body", False)
         if self._size > self._max:
             raise await self.refused()
+        self._held.take(self._size - self._taken)
+        self._taken = self._size
         return message
+
+    def let_go(self) -> None:
+        """The request is over: nothing of its body is held any more."""
+        self._held.give(self._taken)
+        self._taken = 0
 
     async def _timely(self) -> Message:
         self._deadline = self._deadline or asyncio.get_running_loop().time() + self._seconds

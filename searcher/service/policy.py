@@ -19,8 +19,9 @@ class Policy:
     `keys`: API keys, each of which may read everything; none means that nobody is asked for one.
     `hosts`: names that a request may be addressed to besides localhost and plain addresses.
     `origins`: pages elsewhere whose scripts may ask. `keep_positions`: originals leave the machine
-    with the place they were taken at. `upload_bytes`: the largest request body. `examples`: of one
-    question. `threads`: questions answered at once; `waiting`: how many more may wait.
+    with the place they were taken at. `upload_bytes`: the largest request body; `held_bytes`:
+    of all bodies at a time. `examples`: most of each kind in one question. `threads`: questions
+    answered at once; `waiting`: how many more may wait.
     """
 
     host: str = "127.0.0.1"
@@ -34,6 +35,7 @@ class Policy:
     thumbnail_bytes: int = 512 * MEBIBYTE
     compared_bytes: int = 128 * MEBIBYTE
     upload_bytes: int = 32 * MEBIBYTE
+    held_bytes: int = 512 * MEBIBYTE
     examples: int = 16
     batch: int = 100
     threads: int = 2

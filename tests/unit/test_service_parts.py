@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from searcher.service.gate import Gate
+from searcher.service.guards import Held
 from searcher.service.metrics import Metrics
 from searcher.service.policy import Policy
 from searcher.service.problems import Problem, as_problem, problem_body
@@ -107,3 +108,15 @@ def test_a_gate_passes_an_error_on_and_is_free_again() -> None:
         with pytest.raises(QueryError):
             asyncio.run(gate.run(fail))
     gate.close()
+
+
+def test_bodies_together_are_bounded() -> None:
+    held = Held(100)
+    held.take(60)
+    with pytest.raises(Problem) as refused:
+        held.take(41)
+    assert refused.value.status == 503
+    assert refused.value.headers["Retry-After"] == "1"
+    held.take(40)
+    held.give(100)
+    held.take(100)
