@@ -85,7 +85,7 @@ class Guarded:
             await refuse(scope, send, problem)
             return
         try:
-            await self._app(scope, body.receive, send)
+            await self._app(_as_get(scope), body.receive, send)
         finally:
             body.let_go()
 
@@ -123,6 +123,11 @@ class Guarded:
 
 
 _CLOSE = {"Connection": "close"}
+
+
+def _as_get(scope: Scope) -> Scope:
+    """A HEAD is answered as a GET is; the server sends no body then."""
+    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
 
 def _length(scope: Scope) -> int:

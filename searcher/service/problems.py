@@ -102,8 +102,15 @@ def _not_ready(detail: str) -> Problem:
 
 def _wrong(errors: Sequence[Any]) -> Problem:
     """Where a request is not as it should be, and why. What was given is not repeated."""
-    found = [{"at": ".".join(map(str, one["loc"])), "message": one["msg"]} for one in errors[:20]]
-    return Problem(422, "the request is not as it should be", errors=found)
+    found = [
+        {
+            "at": ".".join(map(str, one["loc"])),
+            "message": one["msg"].removeprefix("Value error, "),
+        }
+        for one in errors[:20]
+    ]
+    first = f"{found[0]['at']}: {found[0]['message']}" if found[0]["at"] else found[0]["message"]
+    return Problem(422, f"the request is not as it should be: {first}", errors=found)
 
 
 def _allow(request: Request) -> dict[str, str]:

@@ -177,3 +177,18 @@ def test_the_command_needs_no_framework_to_be_known() -> None:
     code = "import sys, searcher.cli; print({'fastapi', 'uvicorn', 'pydantic'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/stats", "/assets/styles.css"])
+def test_head_has_the_headers_of_get_and_no_body(service: Service, path: str) -> None:
+    head, get = service.request("HEAD", path), service.get(path)
+    assert (head.status, head.data) == (200, b"")
+    for name in ("content-length", "content-type", "etag"):
+        assert head.headers.get(name) == get.headers.get(name)
+
+
+def test_what_is_wrong_with_a_request_stands_in_its_sentence(service: Service) -> None:
+    reply = service.post("/search", {"ids": []})
+    is_problem(reply, 422)
+    assert reply.json["detail"].endswith("give ids, or random: true")
+    assert service.post("/search", {"n": "3"}).json["errors"][0]["at"] == "n"
