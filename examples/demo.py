@@ -86,6 +86,8 @@ def report(missing: list[str]) -> int:
     figures = sorted((HOME / "models").glob("**/figures"))
     for path in (SHEET, PAGE, *figures):
         print(f"  {path}")
+    step("Go on in the browser")
+    print("$", os.path.relpath(command("searcher")[0]), "serve --home", HOME)
     for name in missing:
         print(f"not found again: {name}", file=sys.stderr)
     return 1 if missing else 0

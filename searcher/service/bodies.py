@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from searcher.asking import Request
-from searcher.service.engine import Asking, Upload
+from searcher.service.asking import Asking, Upload
 from searcher.service.rules import HAS_EXAMPLE, RECALL_NEEDS_AUTO
 from shared.thresholds import WANTED_RECALL
 from shared.where import parse_where

@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
 
-from searcher.answer import Answer, Tier, Took
-from searcher.asking import Request
+from searcher.answer import Took
 from searcher.duplicates.alike import SMALL, Small
 from searcher.duplicates.small_pictures import Keeper, SmallPictures
 from searcher.duplicates.tiering import with_tiers
 from searcher.opening import Home, open_home
 from searcher.query import Query
 from searcher.question import Example, Question, answer, question_of, random_question
-from searcher.reasons.explaining import Explained, explain
+from searcher.reasons.explaining import explain
 from searcher.search import Searcher
+from searcher.service.asking import Asking, Found, Upload
 from shared.decoding.decoders import Decoders
 from shared.errors import LookalikeError, StoreError, StoreMissing
 from shared.reading import Limits
@@ -36,36 +36,6 @@ SMALL_PICTURES = 4_000
 """As many are kept in memory, 5 KB each."""
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A picture that came with a request: its name as it was given, and its bytes."""
-
-    name: str
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Asking:
-    """One question as a request puts it. Examples are uploads or ids of indexed images; with none
-    to be like, one indexed image at random is asked with."""
-
-    like: tuple[Upload | str, ...]
-    unlike: tuple[Upload | str, ...] = ()
-    request: Request = field(default_factory=Request)
-    tier: Tier | None = None
-    explain: bool = False
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An answer, what it was asked with, and why its results are results if that was asked."""
-
-    shown: str
-    answer: Answer
-    explained: Explained | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from searcher.service.body import CLOSE, Body, Held
 from searcher.service.headers import ALWAYS, REQUEST_ID
 from searcher.service.keys import is_allowed
 from searcher.service.policy import Policy
@@ -17,8 +17,6 @@ from searcher.service.problems import MEDIA_TYPE, Problem, problem_body
 OPEN_PATHS = frozenset({"/", "/docs", "/healthz", "/readyz", "/session"})
 """What is answered without a key: it tells nothing of the pictures."""
 OPEN_PREFIX = "/assets/"
-_DRAINED_BYTES = 64 * 2**20
-_DRAINED_SECONDS = 5.0
 
 
 def is_local_socket(scope: Scope) -> bool:
@@ -78,7 +76,7 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         problem = None if is_local_socket(scope) else self._outside(scope)
-        body = _Body(receive, self._policy.upload_bytes, self._policy.body_seconds, self._held)
+        body = Body(receive, self._policy.upload_bytes, self._policy.body_seconds, self._held)
         if problem is None and _length(scope) > self._policy.upload_bytes:
             problem = body.too_large if _asks_first(scope) else await body.refused()
         if problem is not None:
@@ -94,10 +92,10 @@ class Guarded:
         headers = scope["headers"]
         hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
         if len(hosts) != 1:  # whoever stands before us may have looked at the other one
-            return Problem(400, f"the request has {len(hosts)} Host headers: send one", _CLOSE)
+            return Problem(400, f"the request has {len(hosts)} Host headers: send one", CLOSE)
         if not self._is_ours(hosts[0]):
             return Problem(
-                421, "this service does not answer to that host name: see --allow-host", _CLOSE
+                421, "this service does not answer to that host name: see --allow-host", CLOSE
             )
         path = scope["path"]
         needs_key = path not in OPEN_PATHS and not path.startswith(OPEN_PREFIX)
@@ -122,9 +120,6 @@ class Guarded:
         return True
 
 
-_CLOSE = {"Connection": "close"}
-
-
 def _as_get(scope: Scope) -> Scope:
     """A HEAD is answered as a GET is; the server sends no body then."""
     return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
@@ -140,82 +135,3 @@ def _length(scope: Scope) -> int:
 def _asks_first(scope: Scope) -> bool:
     """Whether the body is sent only once the head was not refused."""
     return (b"expect", b"100-continue") in scope["headers"]
-
-
-class Held:
-    """The bytes of all bodies that are held at a time: what each may have, times the connections
-    there may be, is more than a machine has."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._now = most, 0
-
-    def take(self, number: int) -> None:
-        """Hold so many bytes more. Raises `Problem` 503 if that is too many."""
-        if self._now + number > self._most:
-            raise Problem(
-                503, "too many uploads at a time: try again", {"Retry-After": "1", **_CLOSE}
-            )
-        self._now += number
-
-    def give(self, number: int) -> None:
-        """Hold so many bytes less."""
-        self._now -= number
-
-
-class _Body:
-    """A request's body, counted and timed while the app reads it."""
-
-    def __init__(self, receive: Receive, max_bytes: int, seconds: float, held: Held) -> None:
-        self._receive, self._max, self._seconds = receive, max_bytes, seconds
-        self._held, self._taken = held, 0
-        self._size, self._deadline, self._complete = 0, 0.0, False
-
-    async def receive(self) -> Message:
-        """The next part. Raises `Problem`: 413 for too many bytes, 408 for too much time, 503 while
-        others hold too many."""
-        if self._complete:  # from here on, only the end of the connection is waited for
-            return await self._receive()
-        message = await self._timely()
-        self._size += len(message.get("body", b""))
-        self._complete = not message.get("more_body", False)
-        if self._size > self._max:
-            raise await self.refused()
-        self._held.take(self._size - self._taken)
-        self._taken = self._size
-        return message
-
-    def let_go(self) -> None:
-        """The request is over: nothing of its body is held any more."""
-        self._held.give(self._taken)
-        self._taken = 0
-
-    async def _timely(self) -> Message:
-        self._deadline = self._deadline or asyncio.get_running_loop().time() + self._seconds
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                message = await self._receive()
-        except TimeoutError:
-            raise Problem(
-                408, f"the request's body took longer than {self._seconds:g} s", _CLOSE
-            ) from None
-        return message
-
-    async def refused(self) -> Problem:
-        """The refusal of a body that is too large, once its sender had a chance to read it: an
-        answer while much is still being sent would be lost with the connection."""
-        left, loop = _DRAINED_BYTES, asyncio.get_running_loop()
-        until = loop.time() + _DRAINED_SECONDS
-        while left > 0 and not self._complete:
-            try:
-                async with asyncio.timeout_at(until):
-                    message = await self._receive()
-            except TimeoutError:
-                break
-            left -= len(message.get("body", b"")) or 1
-            self._complete = not message.get("more_body", False)
-        return self.too_large
-
-    @property
-    def too_large(self) -> Problem:
-        """The refusal itself."""
-        return Problem(413, f"the request has more than {self._max:,} bytes: send less", _CLOSE)

@@ -9,8 +9,8 @@ from typing import Any
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request as HttpRequest
 
+from searcher.service.asking import Asking, Upload
 from searcher.service.bodies import Batch, FormQuestion, Options, Question, asking_of
-from searcher.service.engine import Asking, Upload
 from searcher.service.policy import Policy
 from searcher.service.problems import Problem
 from shared.report import escape

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from searcher.answer import answer_json
 from searcher.service import bodies, forms, shapes
+from searcher.service.asking import Asking, Found
 from searcher.service.bodies import Options
-from searcher.service.engine import Asking, Found
 from searcher.service.parts import Service
 from searcher.service.problems import as_problem, problem_json
 from searcher.service.reading import read_batch, read_search

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from searcher.service.engine import Asking, Engine, Upload
+from searcher.service.asking import Asking, Upload
+from searcher.service.engine import Engine
 from shared.errors import ImageRefused, ImageUnknown, NoModel, StoreMissing
 from shared.models import Models
 from shared.roots import read_roots, write_roots

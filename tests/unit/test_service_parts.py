@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from searcher.service.body import Held
 from searcher.service.gate import Gate
-from searcher.service.guards import Held
 from searcher.service.metrics import Metrics
 from searcher.service.policy import Policy
 from searcher.service.problems import Problem, as_problem, problem_body

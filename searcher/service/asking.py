@@ -1,0 +1,39 @@
+"""What a request asks, and what is found for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from searcher.answer import Answer, Tier
+from searcher.asking import Request
+from searcher.reasons.explaining import Explained
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that came with a request: its name as it was given, and its bytes."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One question as a request puts it. Examples are uploads or ids of indexed images; with none
+    to be like, one indexed image at random is asked with."""
+
+    like: tuple[Upload | str, ...]
+    unlike: tuple[Upload | str, ...] = ()
+    request: Request = field(default_factory=Request)
+    tier: Tier | None = None
+    explain: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer, what it was asked with, and why its results are results if that was asked."""
+
+    shown: str
+    answer: Answer
+    explained: Explained | None = None
