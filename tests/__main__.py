@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-FIRST = ("faults", "browser")
+FIRST = ("faults", "browser", "contract")
 
 
 def main(options: list[str]) -> int:
