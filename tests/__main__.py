@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-FIRST = ("faults", "browser", "contract")
+FIRST = ("faults", "browser", "contract", "e2e/test_readme.py", "e2e/test_train.py")
 
 
 def main(options: list[str]) -> int:
