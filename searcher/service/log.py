@@ -31,11 +31,6 @@ class Log:
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
-def log_to_stderr() -> None:
-    """Log lines of text on standard error from here on."""
-    Log().begin()
-
-
 def _names_request(record: logging.LogRecord) -> bool:
     request = current_request.get()
     if request is not None and not hasattr(record, FIELDS):

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from searcher.service.collection import ClusterPage, ClusterView
 from searcher.service.problems import MEDIA_TYPE
-from searcher.service.shapes import ProblemDocument
 from shared.types import ImageRecord, ScoredImage
 
 _MEANINGS = {
@@ -119,16 +118,3 @@ def request_id(http: Request) -> str:
     """The id that the answer will bear."""
     found: str = http.scope["state"]["request_id"]
     return found
-
-
-__all__ = [
-    "ProblemDocument",
-    "cluster_json",
-    "cluster_page_json",
-    "image_json",
-    "json_reply",
-    "links",
-    "problems",
-    "record_json",
-    "request_id",
-]
