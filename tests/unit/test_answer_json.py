@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searcher.answer import Answer, Recall, Took, answer_json, remarks
@@ -87,6 +87,7 @@ def sent(answer: Answer, **more: Any) -> Any:
     return json.loads(json.dumps(answer_json("q", answer, records=True, **more), allow_nan=False))
 
 
+@settings(deadline=None)
 @given(answers(), texts)
 def test_what_is_read_shows_what_was_written(answer: Answer, shown: str) -> None:
     again = answer_from_json(sent(answer))
@@ -107,6 +108,7 @@ explanations = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(explanations)
 def test_an_explanation_that_is_read_is_the_same_line(told: Explanation) -> None:
     answer = plain()
@@ -204,6 +206,7 @@ def test_no_raw_path_leaves_its_root() -> None:
             answer_from_json(value)
 
 
+@settings(deadline=None)
 @given(explanations, st.sampled_from(["cluster", "distance", "border", "hash_bits", "percentile"]))
 def test_what_is_no_explanation_is_one_line(told: Explanation, key: str) -> None:
     value = sent(plain(), explained={"1": explanation_json(told) | {key: [1]}})

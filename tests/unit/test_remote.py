@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from searcher.answer import Answer, Took, answer_json
@@ -344,6 +344,7 @@ spelled = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(spelled, zones)
 def test_conditions_mean_the_same_to_the_service(text: str, zone: str) -> None:
     try:
