@@ -175,17 +175,21 @@ class _Pairs:
         found = self.share(unmoved)
         alive = np.flatnonzero(~(found >= _CERTAIN))
         shifts = unmoved[alive]
+        if not alive.size:
+            return found
         for edge, rounds, least in LEVELS:
-            if not alive.size:
-                break
             a, b = shrunk(self.grey_a[alive], edge), shrunk(self.grey_b[alive], edge)
             shifts = aligned(a, b, shifts, rounds)
             kept = (correlation(a, b, shifts) > _HOPELESS) & _is_crop(shifts, 2 * _SLACK)
             alive, shifts = alive[kept], shifts[kept]
+            if not alive.size:
+                break
             share = self.at(alive).softened().share(shifts)
             found[alive] = np.fmax(found[alive], np.where(_is_crop(shifts, _SLACK), share, np.nan))
             kept = (share >= least) & (share < _CERTAIN)
             alive, shifts = alive[kept], shifts[kept]
+            if not alive.size:
+                break
         return found
 
     def share(self, shifts: Shifts) -> NDArray[np.float32]:
@@ -209,12 +213,11 @@ class _Pairs:
 
     def _colors_agree(self, shifts: Shifts, light: Light) -> NDArray[np.bool_]:
         """Which blocks have the same colour, brightness taken out: bool (n, 64)."""
-        worst = np.zeros((len(shifts), BLOCKS**2), np.float32)
-        for channel in range(2):
-            over, _ = moved(self.color_a[:, channel], shifts)
-            apart = shrunk(light.gain[:, :, None] * over - self.color_b[:, channel], BLOCKS)
-            worst = np.maximum(worst, np.abs(apart.reshape(-1, BLOCKS**2)))
-        return worst <= _COLOR
+        over, _ = moved(self.color_a.reshape(-1, COLOR_EDGE, COLOR_EDGE), shifts.repeat(2, axis=0))
+        apart = light.gain.repeat(2)[:, None, None] * over - self.color_b.reshape(over.shape)
+        blocks = np.abs(shrunk(apart, BLOCKS)).reshape(len(shifts), 2, BLOCKS**2)
+        worst: NDArray[np.bool_] = blocks.max(axis=1) <= _COLOR
+        return worst
 
 
 def _blurred(greys: Greys, edge: int) -> Greys:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from searcher.duplicates.alignment import Greys
+from searcher.duplicates.alignment import Greys, median
 
 BLOCKS = 8
 """Blocks along each edge."""
@@ -50,7 +50,8 @@ class BlockMoments:
         a, b = (a - mean_a[..., None]) * mask, (b - mean_b[..., None]) * mask
         var_a, var_b, cov = ((x * y).sum(axis=2) / count for x, y in ((a, a), (b, b), (a, b)))
         share = mask.mean(axis=2)
-        return cls(mean_a, mean_b, var_a, var_b, cov, np.where(share > 0.5, share, 0))
+        weight = np.where(share > 0.5, share, np.float32(0))
+        return cls(mean_a, mean_b, var_a, var_b, cov, weight)
 
     @property
     def usable(self) -> NDArray[np.bool_]:
@@ -66,8 +67,8 @@ class BlockMoments:
         for _ in range(_ROUNDS):
             rest, off, _ = self.unlike(light)
             wrong = rest + off * off
-            usual = np.median(wrong, axis=1, keepdims=True) + _NOISE
-            weights = (self.weight / (1 + wrong / (2 * usual)) ** 2).astype(np.float32)
+            usual = median(wrong) + np.float32(_NOISE)
+            weights = self.weight / (1 + wrong / (2 * usual)) ** 2
             light = self._fitted(weights)
         return light
 
@@ -79,8 +80,9 @@ class BlockMoments:
         square = (weights * (self.var_a + a * a)).sum(axis=1, keepdims=True)
         cross = (weights * (self.cov + a * b)).sum(axis=1, keepdims=True)
         # The ridge keeps plain pictures at their own contrast.
-        gain = np.clip((cross + _NOISE * total) / (square + _NOISE * total), *_GAINS)
-        return Light(gain.astype(np.float32), (at_b - gain * at_a).astype(np.float32))
+        gain = (cross + _NOISE * total) / (square + _NOISE * total)
+        gain = np.minimum(np.maximum(gain, _GAINS[0]), _GAINS[1])
+        return Light(gain, at_b - gain * at_a)
 
     def unlike(
         self, light: Light
@@ -89,7 +91,7 @@ class BlockMoments:
         gain = light.gain
         rest = np.maximum(self.var_b + gain**2 * self.var_a - 2 * gain * self.cov, 0)
         # A brightened picture is white where it cannot be brighter.
-        off = self.mean_b - np.clip(gain * self.mean_a + light.bias, 0, 255)
+        off = self.mean_b - np.minimum(np.maximum(gain * self.mean_a + light.bias, 0), 255)
         return rest, off, np.maximum(gain**2 * self.var_a, self.var_b)
 
 

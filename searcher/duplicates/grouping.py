@@ -92,7 +92,7 @@ def _candidates(records: Sequence[ImageRecord], pairs: Pairs, rule: TierRule) ->
     """Which pairs are worth looking at, as `sameness.may_be_same` says, all at once: int64."""
     hashes = np.array([int(record.phash, 16) for record in records], np.uint64)
     bits = np.bitwise_count(hashes[pairs.first] ^ hashes[pairs.second])
-    alike = (bits <= rule.candidate_bits) & (pairs.scores >= rule.candidate_score)
+    alike = rule.is_candidate(bits, pairs.scores)
     near = (pairs.rank == 0) | ((pairs.rank < CHECKED) & (bits <= CHECKED_BITS))
     return np.flatnonzero(alike & near)
 

@@ -56,8 +56,8 @@ def may_be_same(first: Fingerprint, second: Fingerprint, score: float, rule: Tie
     """Whether two pictures are worth looking at; `score` is the cosine of their vectors."""
     if first.sha256 == second.sha256:
         return True
-    close = hash_distance(first.phash, second.phash) <= rule.candidate_bits
-    return close and score >= rule.candidate_score
+    bits = hash_distance(first.phash, second.phash)
+    return bool(rule.is_candidate(np.array([bits]), np.array([score], np.float32))[0])
 
 
 def sameness(

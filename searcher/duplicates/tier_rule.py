@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shared.calibration import Calibration
 
 
@@ -12,8 +15,9 @@ class TierRule:
     """Thresholds of the tiers; where each was measured: docs/near-duplicates.md.
 
     *Near* by pixels: `agreement`, the least share of blocks that agree, of those candidates whose
-    hash differs in at most `candidate_bits` of 64 and whose cosine is at least `candidate_score`.
-    A hash within `backed_bits` and a cosine of at least `backed_score` speak for a picture, so that
+    hash differs in at most `candidate_bits` of 64 and whose cosine is at least `candidate_score`;
+    beyond `close_bits`, where most pictures with nothing in common lie, at least `far_score`. A
+    hash within `backed_bits` and a cosine of at least `backed_score` speak for a picture, so that
     `backed_agreement` is enough: a watermark touches many blocks and changes little else. At most
     `most_checked` candidates of a query are read from the disk.
 
@@ -30,6 +34,8 @@ class TierRule:
     backed_score: float = 0.8
     candidate_bits: int = 32
     candidate_score: float = 0.4
+    close_bits: int = 16
+    far_score: float = 0.5
     most_checked: int = 48
     unseen_bits: int = 4
     unseen_score: float = 0.9
@@ -48,6 +54,13 @@ class TierRule:
         similar = max(calibration.score_at(SIMILAR_PERCENTILE), calibration.least_alike)
         grouped = max(calibration.nearest_at(GROUPED_SHARE), similar)
         return replace(cls(), similar_score=similar, grouped_score=grouped)
+
+    def is_candidate(
+        self, bits: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> NDArray[np.bool_]:
+        """Which pairs are worth looking at, by the bits of their hashes and their cosines: (n,)."""
+        close = (bits <= self.close_bits) & (scores >= self.candidate_score)
+        return close | ((bits <= self.candidate_bits) & (scores >= self.far_score))
 
 
 SIMILAR_PERCENTILE = 99.0
