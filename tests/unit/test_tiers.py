@@ -172,3 +172,10 @@ def test_the_rule_follows_the_collection() -> None:
     assert rule.similar_score == pytest.approx(0.4)  # half-way between 98 and 100 %
     assert rule.grouped_score == pytest.approx(0.9)
     assert TierRule.calibrated(None) == TierRule()
+
+
+def test_far_hashes_need_a_higher_score() -> None:
+    rule = TierRule()
+    bits = np.array([16, 16, 17, 17, 32, 33])
+    scores = np.array([0.39, 0.41, 0.49, 0.51, 0.51, 0.99], np.float32)
+    assert rule.is_candidate(bits, scores).tolist() == [False, True, False, True, True, False]
