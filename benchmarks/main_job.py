@@ -135,7 +135,7 @@ from pathlib import Path
 import numpy as np
 from shared.models import Models
 from shared.settings import load_settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 source, target = (load_settings({"home": Path(home)}) for home in sys.argv[1:])
 encoder = Models(source.models).current().encoder
 points = open_store(source, encoder).scroll(batch_size=64, with_vectors=True)
@@ -163,7 +163,7 @@ def stored_vectors(home: Path, small: list[Path]) -> object:
 
     from shared.models import Models
     from shared.settings import load_settings
-    from shared.store.opening import open_store
+    from shared.store.hub import open_store
 
     settings = load_settings({"home": home})
     store = open_store(settings, Models(settings.models).current().encoder)

@@ -11,7 +11,7 @@ from benchmarks.measure import ours, run
 from shared.clustering import Clustering
 from shared.models import Models
 from shared.settings import load_settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.types import Embeddings
 
 

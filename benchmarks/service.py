@@ -33,7 +33,7 @@ from benchmarks.resampling import home_of, resampled
 from shared.models import Models
 from shared.points import point_id
 from shared.settings import load_settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.types import StoredImage
 
 NOISE = 0.25

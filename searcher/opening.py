@@ -12,9 +12,9 @@ from shared.calibration import Calibration
 from shared.clustering import Clustering
 from shared.models import ENCODER_FILE, Bundle, Models, Pair
 from shared.reading import Limits
-from shared.roots import read_roots
+from shared.roots import known_roots
 from shared.settings import Settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.types import Embeddings, Encoder, Pixels, PixelSpec
 
 
@@ -105,5 +105,5 @@ def open_home(settings: Settings) -> Home:
         encoder=EncoderOnDemand(models.bundle(pair.encoder)),
         clustering=models.clustering(pair),
         calibration=models.calibration(pair),
-        roots=read_roots(settings.home),
+        roots=known_roots(settings),
     )

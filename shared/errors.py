@@ -12,6 +12,8 @@ LookalikeError
 ├── StoreError          the vector store failed
 │   ├── StoreBusy       another process holds the embedded store and did not let go in time
 │   ├── StoreMissing    the collection does not exist
+│   ├── StoreAway       a Qdrant server does not answer, or asks to come back later
+│   ├── StoreRefused    a Qdrant server that cannot be used: wrong key, version, collection
 │   └── VectorRefused   a vector that is not finite, not unit or of another length
 ├── JournalError        the journal cannot be opened, read or written
 ├── RootError           a watched folder that cannot be used
@@ -70,6 +72,21 @@ class StoreBusy(StoreError):
 
 class StoreMissing(StoreError):
     """The collection does not exist in the store."""
+
+
+class StoreAway(StoreError):
+    """A Qdrant server does not answer, or not now; what was asked may be asked again.
+
+    `seconds`: how long it asked to be left alone, if it said so.
+    """
+
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class StoreRefused(StoreError):
+    """A Qdrant server, or a collection on it, cannot be used: only a person can change that."""
 
 
 class VectorRefused(StoreError):

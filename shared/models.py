@@ -260,6 +260,10 @@ class Models:
         """Name the pair that indexing shall fill a collection for."""
         self._set("next", pair)
 
+    def clear_next(self) -> None:
+        """Let the pair that waits wait no longer; its collection is dropped by the indexer."""
+        (self.root / "next.json").unlink(missing_ok=True)
+
     def _set(self, name: str, pair: Pair) -> None:
         self.clustering(pair)
         self.bundle(pair.encoder).read(ENCODER_FILE)

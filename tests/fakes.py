@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.conditions import FIELDS, Condition
-from shared.errors import StoreError
+from shared.errors import StoreError, StoreMissing
 from shared.store.protocol import Probe, validated
 from shared.types import (
     EMBEDDING_SIZE,
@@ -82,6 +82,10 @@ class MemoryStore:
     def ids(self) -> set[str]:
         return set(self._open())
 
+    def id_page(self, after: str | None, limit: int) -> tuple[list[str], str | None]:
+        keys = sorted(key for key in self._open() if after is None or key >= after)
+        return keys[:limit], keys[limit] if len(keys) > limit else None
+
     def count(self, cluster: str | None = None, where: Sequence[Condition] = ()) -> int:
         records = [record for record, _ in self._open().values()]
         return sum(_meets(record, cluster, where) for record in records)
@@ -103,6 +107,82 @@ class MemoryStore:
         if self._closed:
             raise StoreError("the store is closed")
         return self._points
+
+
+class Server:
+    """What stands behind several `SharedHub`s, as one Qdrant server behind several indexers.
+
+    `away`: raised by whatever is asked, while it is set. `announced`: each collection that was said
+    to answer.
+    """
+
+    def __init__(self) -> None:
+        self.collections: dict[str, MemoryStore] = {}
+        self.announced: list[str] = []
+        self.away: StoreError | None = None
+
+    def check(self) -> None:
+        if self.away is not None:
+            raise self.away
+
+
+class ServedStore(MemoryStore):
+    """A collection of a `Server`: missing once it was dropped."""
+
+    def __init__(self, server: Server, name: str) -> None:
+        super().__init__()
+        self._server, self._name = server, name
+
+    def close(self) -> None:
+        """One of many that look at it goes; the others stay."""
+
+    def _open(self) -> dict[str, tuple[ImageRecord, NDArray[np.float32]]]:
+        self._server.check()
+        if self._server.collections.get(self._name) is not self:
+            raise StoreMissing(f"collection {self._name} does not exist")
+        return self._points
+
+
+class SharedHub:
+    """A `Hub` over a `Server`, one for each indexer."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    @property
+    def is_shared(self) -> bool:
+        return True
+
+    def collection(
+        self, name: str, *, create: bool = False, closes_hub: bool = False
+    ) -> MemoryStore:
+        self._server.check()
+        if name not in self._server.collections:
+            if not create:
+                raise StoreMissing(f"collection {name} does not exist")
+            self._server.collections[name] = ServedStore(self._server, name)
+        return self._server.collections[name]
+
+    def names(self) -> list[str]:
+        self._server.check()
+        return sorted(self._server.collections)
+
+    def announce(self, name: str) -> None:
+        self._server.check()
+        self._server.announced.append(name)
+
+    def drop(self, name: str) -> None:
+        self._server.check()
+        self._server.collections.pop(name, None)
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> SharedHub:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 def _meets(record: ImageRecord, cluster: str | None, where: Sequence[Condition]) -> bool:

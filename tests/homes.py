@@ -27,7 +27,7 @@ from shared.models import ENCODER_FILE, Bundle, Models, Pair
 from shared.points import point_id
 from shared.roots import read_roots, root_id, write_roots
 from shared.settings import Settings, load_settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.types import Decoded, Embeddings, ImageRecord, PixelSpec, ancestor_folders, record_path
 
 SIZE = 64

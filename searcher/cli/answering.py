@@ -20,7 +20,7 @@ from searcher.cli.destinations import check_destination, temporary_page, view
 from searcher.pictures import Pictures, located
 from searcher.remote.home_service import running_service
 from searcher.render import table
-from shared.roots import read_roots
+from shared.roots import known_roots
 from shared.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _service_elsewhere(url: str, settings: Settings, wish: Wish) -> ServiceAsker
     if wish.wants_heat:
         say("heat maps are drawn by the home itself: ask there, without LOOKALIKE_URL")
     service = Service.at_url(url, settings.api_key)
-    return ServiceAsker(service, wish, settings, read_roots(settings.home))
+    return ServiceAsker(service, wish, settings, known_roots(settings))
 
 
 class Printing:

@@ -30,7 +30,7 @@ from searcher.quality.results import DEPTH, Evaluation, Probing
 from searcher.search import Searcher
 from shared.errors import QueryError, StoreMissing
 from shared.evaluation import mean_coverage, mean_recall_at_k
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.thresholds import WANTED_RECALL
 from shared.types import Raw, shown_path
 

@@ -11,7 +11,7 @@ from searcher.asked import Asked, Refused, Texts, Wish
 from searcher.pictures import RootPictures
 from shared.errors import ServiceError, StoreError
 from shared.reading import Limits
-from shared.roots import read_roots
+from shared.roots import known_roots
 from shared.settings import Settings
 from shared.store.sharing import SEARCH_SOCKET_NAME, socket_path
 
@@ -82,6 +82,6 @@ def running_service(settings: Settings, wish: Wish) -> ServiceFirst | None:
     from searcher.remote.asker import ServiceAsker
     from searcher.remote.connection import Service
 
-    service, roots = Service.at_socket(link, path), read_roots(settings.home)
+    service, roots = Service.at_socket(link, path), known_roots(settings)
     asker = ServiceAsker(service, wish, settings, roots, version("lookalike"))
     return ServiceFirst(asker, settings, wish)

@@ -24,9 +24,9 @@ from shared.decoding.decoders import Decoders
 from shared.errors import LookalikeError, StoreError, StoreMissing
 from shared.reading import Limits
 from shared.roots import FILE_NAME as ROOTS_FILE
-from shared.roots import read_roots
+from shared.roots import known_roots
 from shared.settings import Settings
-from shared.store.opening import StoreHub
+from shared.store.hub import Hub, open_hub
 from shared.types import PixelSpec
 
 _ATTEMPTS = 3
@@ -61,7 +61,7 @@ class Engine:
         self._n_decoders, self._keeper = decoders, keeper
         # Apart from the others: a page full of thumbnails keeps no question waiting.
         self._thumbnailers = self._decoders([])
-        self._hub: StoreHub | None = None
+        self._hub: Hub | None = None
         self._closed = False
         self._opened: Opened | None = None
         self._roots_stamp: int | None = None
@@ -164,12 +164,12 @@ class Engine:
             before.decoders.close()
         return Opened(home, searcher, decoders, pictures)
 
-    def _collections(self) -> StoreHub:
+    def _collections(self) -> Hub:
         """The home's store, which may be held by another command for a while."""
         if self._closed:
             raise StoreError("the service is stopping: ask another one")
         if self._hub is None:
-            self._hub = StoreHub(self.settings, long_lived=True)
+            self._hub = open_hub(self.settings, long_lived=True)
         return self._hub
 
     def _decoders(self, specs: Sequence[PixelSpec]) -> Decoders:
@@ -182,7 +182,7 @@ class Engine:
 
     def _with_roots(self, opened: Opened) -> Opened:
         self._roots_stamp = self._stamp()
-        home = replace(opened.home, roots=read_roots(self.settings.home))
+        home = replace(opened.home, roots=known_roots(self.settings))
         return replace(opened, home=home, pictures=self._pictures(home))
 
     def _pictures(self, home: Home) -> SmallPictures:

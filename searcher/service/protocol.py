@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from searcher.service.headers import ALWAYS, REQUEST_ID
 from searcher.service.policy import Policy
 from searcher.service.problems import MEDIA_TYPE, Problem, problem_body
+from searcher.service.together import HeadWithBody
 
 LEAST_READ_BYTES = 16 * 1024
 """Whoever reads less of an answer in `Policy.idle_seconds` is cut off."""
@@ -32,7 +33,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request's head."""
-        super().connection_made(transport)
+        together = HeadWithBody(transport, self.loop)
+        super().connection_made(together)  # type: ignore[arg-type]
         self._policy: Policy = self.app_state["policy"]
         most = self._policy.connections
         if len(self.connections) > most:

@@ -20,8 +20,9 @@ from searcher.service.metrics_folder import metrics_folder
 from searcher.service.policy import Policy
 from searcher.service.protocol import LimitedProtocol
 from searcher.service.workers import Alone, Workers, stop_with_parent
+from shared.roots import told_roots
 from shared.settings import Settings
-from shared.store.opening import StoreHub
+from shared.store.hub import open_hub
 
 _log = logging.getLogger(__name__)
 
@@ -49,8 +50,10 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then let requests end. `ready` is told the address.
 
-    Raises `SettingsError` if the address cannot be had, `ServiceError` if a worker cannot start.
+    Raises `SettingsError` if the address cannot be had or the setting `roots` is none,
+    `ServiceError` if a worker cannot start.
     """
+    told_roots(settings)  # later it would only make every answer a 503
     # uvicorn raises the signal again when it has stopped; the store is to be closed after that.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _pass_over)
@@ -63,7 +66,7 @@ def serve(
         if policy.workers == 1:
             Alone(config).run(sockets)
             return
-        with StoreHub(settings, long_lived=True), metrics_folder(settings.run) as metrics:
+        with open_hub(settings, long_lived=True), metrics_folder(settings.run) as metrics:
             Workers(config, sockets, metrics).run()
 
 

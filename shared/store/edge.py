@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ import qdrant_edge as engine
 from shared.conditions import Condition
 from shared.errors import DiskFull, StoreError, StoreMissing
 from shared.store.edge_filter import equals, payload_filter
+from shared.store.ids import checked_id, possible_ids
 from shared.store.paging import Paged
 from shared.store.protocol import Probe, validated
 from shared.store.translation import translated
@@ -51,8 +51,6 @@ SEARCHES_BEFORE_WARMING = 2
 """A process that asks once need not fetch more than its own cluster; one that goes on, should."""
 NEW_PREFIX = ".new-"
 """How a collection is called until it is complete."""
-
-_CANONICAL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class EdgeStore(Paged):
@@ -93,7 +91,7 @@ class EdgeStore(Paged):
             # All points are built before the first write: a payload that the engine cannot
             # represent must not leave half a batch behind.
             points = [
-                engine.Point(_checked_id(record.id), row.tolist(), record.to_payload())
+                engine.Point(checked_id(record.id), row.tolist(), record.to_payload())
                 for record, row in zip(records, rows, strict=True)
             ]
             for start in range(0, len(points), POINTS_PER_WRITE):
@@ -110,14 +108,15 @@ class EdgeStore(Paged):
             with self._writing() as shard:
                 for held, ids in together.items():
                     # A list of ids would be refused for one that is not there; a filter is not.
-                    those = engine.Filter(must=[engine.HasIdCondition(set(_possible(ids)))])
+                    known = _known(ids)
+                    those = engine.Filter(must=[engine.HasIdCondition(set(known))])
                     payload = {"cluster": list(held)}
                     shard.update(engine.UpdateOperation.set_payload_by_filter(those, payload))
                     self._note_changes(shard, len(ids), at_least=LABELS_PER_TIDY)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points; ids that are not there are passed over."""
-        known = _possible(ids)
+        known = _known(ids)
         if not known:
             return
         with self._writing() as shard:
@@ -160,7 +159,7 @@ class EdgeStore(Paged):
 
     def get(self, ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, StoredImage]:
         """The points that exist among `ids`; vectors as stored, rounded to Float16."""
-        known = _possible(ids)
+        known = _known(ids)
         if not known:
             return {}
         with self._engine() as shard:
@@ -348,15 +347,8 @@ def _params(probe: Probe, segments: int) -> engine.SearchParams:
     )
 
 
-def _checked_id(point_id: str) -> str:
-    if not _CANONICAL_ID.fullmatch(point_id):
-        raise StoreError(f"point id {point_id!r} is not a UUID: make ids as lower-case UUIDs")
-    return point_id
-
-
-def _possible(ids: Sequence[str]) -> list[engine.PointId]:
-    """Ids that can exist; the engine would refuse the whole list for one that is not a UUID."""
-    return [point_id for point_id in ids if _CANONICAL_ID.fullmatch(point_id)]
+def _known(ids: Sequence[str]) -> list[engine.PointId]:
+    return list(possible_ids(ids))
 
 
 def _as_text(point_id: int | UUID | str | None) -> str | None:

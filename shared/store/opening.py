@@ -1,4 +1,4 @@
-"""How commands reach the vector store of a home; importing this loads no engine.
+"""How commands reach the embedded store of a home; importing this loads no engine.
 
 Long-lived commands own the embedded store, or are clients of the one that does and take over when
 it dies. Short commands are clients too, or open the store themselves when nobody owns it.
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from shared.errors import StoreBusy, StoreError, StoreMissing
 from shared.settings import Settings
@@ -29,27 +29,6 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 0.02
 
 Result = TypeVar("Result")
-
-
-def open_store(
-    settings: Settings,
-    collection: str,
-    *,
-    create: bool = False,
-    role: Literal["owner", "visitor"] = "visitor",
-) -> VectorStore:
-    """One collection of the home's store; closing it lets go of the store as a whole.
-
-    `role`: *owner* for long-lived commands, *visitor* for short ones. Raises `StoreMissing` when
-    the collection is absent and not to be created, `StoreBusy` when another command holds on to it.
-    """
-    hub = StoreHub(settings, long_lived=role == "owner")
-    try:
-        hub.collection(collection, create=create)
-    except BaseException:
-        hub.close()
-        raise
-    return SharedStore(hub, collection, owns_hub=True)
 
 
 class StoreHub:
@@ -73,23 +52,34 @@ class StoreHub:
         """Whether this process has the store open itself."""
         return self._backend is not None and self._backend.lock is not None
 
-    def collection(self, name: str, *, create: bool = False) -> VectorStore:
+    @property
+    def is_shared(self) -> bool:
+        """Whether indexers of other homes may write here, too: never."""
+        return False
+
+    def collection(
+        self, name: str, *, create: bool = False, closes_hub: bool = False
+    ) -> VectorStore:
         """The collection `name`, made if it is absent and `create` is set.
 
-        Closing it leaves the hub open. Raises `StoreMissing`, `StoreBusy`.
+        Closing it leaves the hub open unless `closes_hub` is set. Raises `StoreMissing`,
+        `StoreBusy`.
         """
         if not create and not self._may_exist():
             raise StoreMissing(
                 f"store {self._settings.store} does not exist: run `indexer scan` to build it"
             )
         self.run(lambda collections: collections.open(name, create=create))
-        return SharedStore(self, name)
+        return SharedStore(self, name, closes_hub=closes_hub)
 
     def names(self) -> list[str]:
         """The collections on disk, sorted."""
         if not self._may_exist():
             return []
         return self.run(lambda collections: collections.names())
+
+    def announce(self, name: str) -> None:
+        """Nobody but the home's own commands reads an embedded store: nothing to do."""
 
     def drop(self, name: str) -> None:
         """Delete a whole collection; one that is not there is passed over."""

@@ -66,8 +66,8 @@ class VectorStore(Protocol):
     ) -> list[list[ScoredImage]]:
         """Cosine search, best first, one answer list per probe, as one batch.
 
-        Exact over everything; inside a cluster an adapter may miss one in a hundred, unless the
-        probe says otherwise.
+        Exact over everything, however long that takes: who asks for it wants to know the truth.
+        Inside a cluster an adapter may miss one in a hundred, unless the probe says otherwise.
         """
         ...
 

@@ -24,10 +24,10 @@ Result = TypeVar("Result")
 class SharedStore(Paged):
     """A `VectorStore` that stays usable when the owner of the embedded store changes."""
 
-    def __init__(self, hub: StoreHub, name: str, *, owns_hub: bool = False) -> None:
+    def __init__(self, hub: StoreHub, name: str, *, closes_hub: bool = False) -> None:
         self._hub = hub
         self._name = name
-        self._owns_hub = owns_hub
+        self._closes_hub = closes_hub
         self._closed = False
 
     def upsert(self, records: Sequence[ImageRecord], vectors: Embeddings) -> None:
@@ -85,7 +85,7 @@ class SharedStore(Paged):
     def close(self) -> None:
         """Give up this view, and the hub behind it if it was opened for this alone."""
         self._closed = True
-        if self._owns_hub:
+        if self._closes_hub:
             self._hub.close()
 
     def _run(self, verb: Callable[[Store], Result]) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,8 +15,10 @@ from shared.settings import Settings
 from shared.store.edge import EdgeStore
 from shared.store.opening import StoreHub
 from shared.store.protocol import VectorStore
+from shared.store.server.hub import ServerHub
 from shared.types import Embeddings, ImageRecord
 from tests.fakes import MemoryStore
+from tests.qdrant.running import Running, qdrant
 
 OWNER = """
 import sys
@@ -52,13 +55,33 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-@pytest.fixture(params=["memory", "edge", "owner", "client"])
-def store(
-    request: pytest.FixtureRequest, own_home: Path, foreign_home: Path
-) -> Iterator[VectorStore]:
-    """An empty collection: a stand-in, the engine itself, a hub that owns it, or over a socket."""
+@pytest.fixture(scope="session")
+def stub() -> Iterator[Running]:
+    """A server's stand-in that checks all requests against Qdrant's own document."""
+    with qdrant() as running:
+        yield running
+
+
+LIVE = os.environ.get("QDRANT_URLS") or os.environ.get("QDRANT_URL")
+"""A real server, or the nodes of a cluster separated by commas, if there is one to test with."""
+STORES = ["memory", "edge", "owner", "client", "server-rest", "server-grpc"]
+
+
+@pytest.fixture(params=[*STORES, "qdrant"] if LIVE else STORES)
+def store(request: pytest.FixtureRequest, own_home: Path) -> Iterator[VectorStore]:
+    """An empty collection: a stand-in, the engine itself, a hub that owns it, over a socket, or on
+    a server."""
     if request.param == "memory":
         yield MemoryStore()
+    elif request.param.startswith("server"):
+        running: Running = request.getfixturevalue("stub")
+        port = running.grpc_port if request.param == "server-grpc" else 0
+        yield from on_server(Settings(home=own_home, qdrant_url=running.url, qdrant_grpc_port=port))
+    elif request.param == "qdrant":
+        key = os.environ.get("QDRANT_API_KEY")
+        yield from on_server(
+            Settings(own_home, qdrant_url=LIVE, qdrant_api_key=key, qdrant_prefix="contract")
+        )
     elif request.param == "edge":
         edge = EdgeStore.open(own_home / "store" / "c", create=True)
         edge.delete(list(edge.ids()))
@@ -66,12 +89,20 @@ def store(
         edge.close()
     else:
         is_owner = request.param == "owner"
-        home = own_home if is_owner else foreign_home
+        home = own_home if is_owner else request.getfixturevalue("foreign_home")
         with StoreHub(Settings(home=home), long_lived=is_owner) as hub:
             collection = hub.collection("c", create=True)
             assert hub.is_owner == is_owner
             collection.delete(list(collection.ids()))
             yield collection
+
+
+def on_server(settings: Settings) -> Iterator[VectorStore]:
+    """A collection made anew, and gone afterwards."""
+    with ServerHub(settings, long_lived=False) as hub:
+        hub.drop("c")
+        yield hub.collection("c", create=True)
+        hub.drop("c")
 
 
 @pytest.fixture

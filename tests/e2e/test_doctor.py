@@ -19,7 +19,7 @@ from shared.models import Models
 from shared.points import point_id
 from shared.roots import root_id
 from shared.settings import load_settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.store.protocol import VectorStore
 from tests.daemons import Watch, indexer
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from searcher.cli import app
 from shared.roots import write_roots
 from shared.settings import Settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from tests.homes import draw_photos, make_home
 
 

@@ -26,7 +26,7 @@ from shared.models import Models, Pair
 from shared.points import point_id
 from shared.roots import root_id, write_roots
 from shared.settings import Settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from tests.homes import draw_photos, make_home
 
 FORBIDDEN = (

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import LookalikeError
+from shared.errors import LookalikeError, SettingsError
 from shared.files import folder_beside, publish_folder, write_atomically, write_json
 from shared.points import point_id
-from shared.roots import FILE_NAME, read_roots, root_id, write_roots
+from shared.roots import FILE_NAME, known_roots, read_roots, root_id, write_roots
+from shared.settings import load_settings
 
 
 class Interrupted(BaseException):
@@ -138,6 +139,40 @@ def test_roots_of_a_later_version(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text(json.dumps({"format": 2, "roots": {}}))
     with pytest.raises(LookalikeError, match=r"has format 2, this program reads 1"):
         read_roots(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        ("", {"a": "/a", "b": "/b"}),
+        ("b=/elsewhere:c=/with=sign:", {"a": "/a", "b": "/elsewhere", "c": "/with=sign"}),
+    ],
+)
+def test_the_setting_wins_over_the_home(told: str, wanted: dict[str, str], tmp_path: Path) -> None:
+    write_roots(tmp_path, {"a": Path("/a"), "b": Path("/b")})
+    settings = load_settings({"home": tmp_path}, {"LOOKALIKE_ROOTS": told})
+    assert known_roots(settings) == {name: Path(folder) for name, folder in wanted.items()}
+
+
+def test_a_home_that_nobody_indexes_into_knows_the_roots_of_the_setting(tmp_path: Path) -> None:
+    settings = load_settings({"home": tmp_path / "none"}, {"LOOKALIKE_ROOTS": "photos=/photos"})
+    assert known_roots(settings) == {"photos": Path("/photos")}
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ("photos", "'photos': it must be NAME=FOLDER"),
+        ("=/photos", "'=/photos': it must be"),
+        ("a=/a:photos=photos", "'photos=photos': it must be .* begins with /"),
+        ("a=", "'a=': it must be"),
+        ("a=/a:a=/b", "'a' twice"),
+    ],
+)
+def test_a_bad_setting_is_named(told: str, why: str, tmp_path: Path) -> None:
+    settings = load_settings({"home": tmp_path}, {"LOOKALIKE_ROOTS": told})
+    with pytest.raises(SettingsError, match=f"setting roots has {why}"):
+        known_roots(settings)
 
 
 def test_a_root_id_is_the_canonical_path_or_the_name_given(tmp_path: Path) -> None:

@@ -24,8 +24,28 @@ NAMES = [
     "store_wait_seconds",
     "url_timeout_seconds",
     "url_max_bytes",
+    "qdrant_grpc_port",
+    "qdrant_shards",
+    "qdrant_replicas",
+    "qdrant_write_consistency",
+    "qdrant_timeout_seconds",
+    "qdrant_wait_seconds",
+    "upgrade_grace_seconds",
 ]
-TEXTS = ["url", "api_key"]
+TEXTS = [
+    "url",
+    "api_key",
+    "qdrant_url",
+    "qdrant_api_key",
+    "qdrant_api_key_file",
+    "qdrant_ca_file",
+    "qdrant_prefix",
+    "qdrant_quantization",
+    "qdrant_storage",
+    "models_folder",
+    "roots",
+    "partition",
+]
 
 
 def load(home: Path, file: str = "", environ: Any = None, **flags: Any) -> Any:
@@ -59,16 +79,31 @@ def test_each_value_has_the_kind_of_its_default(name: str, tmp_path: Path) -> No
     assert type(getattr(load(tmp_path, "", {f"LOOKALIKE_{name.upper()}": "3"}), name)) is kind
 
 
+THREE_TEXTS = {
+    "qdrant_prefix": ("one", "two", "three"),
+    "qdrant_quantization": ("int8", "none", "int8"),
+    "qdrant_storage": ("disk", "memory", "disk"),
+}
+"""Three values of texts that are no addresses; what has two values only has one of them twice."""
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_comes_from_the_same_places(name: str, tmp_path: Path) -> None:
-    one, two, three = (f"http://host{number}:8765/search" for number in (1, 2, 3))
+    addresses = tuple(f"http://host{number}:8765/search" for number in (1, 2, 3))
+    one, two, three = THREE_TEXTS.get(name, addresses)
     variable = {f"LOOKALIKE_{name.upper()}": two}
-    assert getattr(load(tmp_path), name) is None
+    default = getattr(Settings(tmp_path), name)
+    assert default == {
+        "qdrant_prefix": "lookalike",
+        "qdrant_quantization": "none",
+        "qdrant_storage": "memory",
+    }.get(name)
+    assert getattr(load(tmp_path), name) == default
     assert getattr(load(tmp_path, f"{name} = '{one}'"), name) == one
     assert getattr(load(tmp_path, f"{name} = '{one}'", variable), name) == two
     assert getattr(load(tmp_path, f"{name} = '{one}'", variable, **{name: three}), name) == three
     nothing = {f"LOOKALIKE_{name.upper()}": ""}
-    assert getattr(load(tmp_path, f"{name} = '{one}'", nothing), name) is None
+    assert getattr(load(tmp_path, f"{name} = '{one}'", nothing), name) == default
     with pytest.raises(SettingsError, match=rf"{name} \(.*\) is no text: put it in quotes"):
         load(tmp_path, f"{name} = 3")
 
@@ -178,7 +213,14 @@ def test_what_is_no_number_of_seconds(value: object, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_ranges(name: str, tmp_path: Path) -> None:
-    may_be_zero = name in ("decode_workers", "min_free_bytes", "store_wait_seconds")
+    may_be_zero = name in (
+        "decode_workers",
+        "min_free_bytes",
+        "store_wait_seconds",
+        "qdrant_grpc_port",
+        "qdrant_wait_seconds",
+        "upgrade_grace_seconds",
+    )
     with pytest.raises(SettingsError, match=f"setting {name} is -1.*: it must be"):
         load(tmp_path, f"{name} = -1")
     if may_be_zero:

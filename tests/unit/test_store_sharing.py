@@ -23,7 +23,8 @@ from shared.errors import StoreBusy, StoreError, StoreMissing
 from shared.settings import Settings
 from shared.store import wire
 from shared.store.client import RemoteCollections
-from shared.store.opening import StoreHub, open_store
+from shared.store.hub import open_store
+from shared.store.opening import StoreHub
 from shared.store.protocol import Probe
 from shared.store.serving import MAX_CONNECTIONS
 from shared.store.sharing import StoreLock, holder
@@ -35,7 +36,8 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from shared.settings import Settings
-from shared.store.opening import StoreHub, open_store
+from shared.store.hub import open_store
+from shared.store.opening import StoreHub
 from tests.fakes import record
 
 def rows(count):
