@@ -10,11 +10,11 @@ from pathlib import Path
 
 from indexer.database import Database
 from indexer.doctor import Diagnosis, Examination
-from indexer.home import Home
+from indexer.home import Home, choose
 from indexer.indexing import Indexing
 from indexer.journal import Journal
-from indexer.listing import Chooser
 from indexer.once import scan_once
+from indexer.partition import partition_of
 from indexer.repair import mend
 from indexer.roots import Roots
 from shared.errors import JournalError, StoreBusy, StoreError, StoreMissing
@@ -23,7 +23,7 @@ from shared.models import ENCODER_FILE, Models
 from shared.reading import Limits
 from shared.roots import read_roots
 from shared.settings import Settings
-from shared.store.opening import StoreHub
+from shared.store.hub import open_hub
 from shared.store.protocol import VectorStore
 from shared.types import Progress
 
@@ -48,17 +48,20 @@ class _Opened:
     journal: Journal
     roots: Roots
     store: VectorStore
+    shared: bool
 
     def examine(self, deep: bool) -> Examination:
         models, roots = Models(self.settings.models), self.roots.all()
+        partition = partition_of(self.settings)
         limits = Limits(self.settings.max_pixels, self.settings.max_file_bytes)
         examination = Examination(
             self.journal,
             roots,
-            lambda root: Chooser(root.excludes, self.settings.home),
+            lambda root: choose(root, self.settings.home, partition),
             models.clustering(models.current()),
             self.store,
             deep=limits if deep else None,
+            shared=self.shared,
         )
         examination.run()
         return examination
@@ -119,6 +122,8 @@ def _alone(
     with Home(settings, "indexer doctor") as home:
         if repair:
             actions += _replace_store(home)
+            if actions and settings.qdrant_urls:
+                _scan(home, progress, stop)  # takes over what a new journal does not know
         with _opened(settings, home) as opened:
             examination = opened.examine(deep)
             report = Report(examination.found, actions)
@@ -184,9 +189,12 @@ def _set_aside(path: Path) -> Path:
 
 
 def _replace_store(home: Home) -> list[str]:
-    """Drop a collection that cannot be opened; a scan fills it again from the images."""
+    """Drop a collection that cannot be opened; a scan fills it again from the images.
+
+    Only the embedded store is dropped: on a server, a collection that is gone is made again.
+    """
     name = home.models.current().encoder
-    with StoreHub(home.settings, long_lived=True) as hub:
+    with open_hub(home.settings, long_lived=not home.settings.qdrant_urls) as hub:
         try:
             hub.collection(name).count()
         except StoreBusy:
@@ -194,6 +202,8 @@ def _replace_store(home: Home) -> list[str]:
         except StoreMissing:
             actions = ["made a new store"]
         except StoreError as error:
+            if hub.is_shared:  # others' points are in it as well
+                raise
             actions = [f"dropped the store, which could not be opened: {error}"]
             hub.drop(name)
         else:
@@ -205,7 +215,7 @@ def _replace_store(home: Home) -> list[str]:
 
 @contextlib.contextmanager
 def _opened(settings: Settings, home: Home | None = None) -> Iterator[_Opened]:
-    """Journal and store; long-lived, so that queries go on while they are examined."""
+    """Journal and store; an embedded one is owned, so that queries go on meanwhile."""
     with contextlib.ExitStack() as stack:
         if home is not None:
             journal, roots = home.journal, home.roots
@@ -213,6 +223,6 @@ def _opened(settings: Settings, home: Home | None = None) -> Iterator[_Opened]:
             database = Database(settings.journal)
             stack.callback(database.close)
             journal, roots = Journal(database), Roots(database)
-        hub = stack.enter_context(StoreHub(settings, long_lived=True))
+        hub = stack.enter_context(open_hub(settings, long_lived=not settings.qdrant_urls))
         name = Models(settings.models).current().encoder
-        yield _Opened(settings, journal, roots, hub.collection(name))
+        yield _Opened(settings, journal, roots, hub.collection(name), hub.is_shared)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Callable
 
+from indexer.away import back_off_seconds
 from indexer.hints import Hints
 from indexer.indexing import Indexing
 from indexer.roots import Root
@@ -28,7 +28,6 @@ LISTING_SHARE = 0.1
 """Events may not make the loop spend more than this share of its time on listing a root."""
 BLIND_RESCAN_SECONDS = 10.0
 """How often a root is listed whose events do not arrive, or that could not be listed whole."""
-MAX_BACK_OFF_SECONDS = 60.0
 
 
 class Daemon:
@@ -87,8 +86,7 @@ class Daemon:
             return False
         except StoreError as error:
             self._failures += 1
-            back_off = min(MAX_BACK_OFF_SECONDS, 2.0**self._failures) * random.uniform(0.5, 1)  # noqa: S311
-            self._wait_out(f"degraded: {error}", back_off)
+            self._wait_out(f"degraded: {error}", back_off_seconds(self._failures, error))
             return False
         self._failures, self._trouble = 0, None
         return bool(worked)
@@ -177,7 +175,7 @@ class Daemon:
 
     def _relabel(self) -> None:
         """Move to the next generation of clusters, if one waits. What arrives waits as well."""
-        total, done = self._indexing.targets.to_relabel, 0
+        total, done = self._indexing.role.to_relabel, 0
         if not total:
             return
 

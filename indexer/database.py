@@ -13,8 +13,8 @@ from typing import Any
 
 from shared.errors import DiskFull, JournalError
 
-FORMAT_VERSION = 3
-"""1 did not know the `generation` of a root, 2 did not count arrivals."""
+FORMAT_VERSION = 4
+"""1 did not know the `generation` of a root, 2 did not count arrivals, 3 knew no partitions."""
 
 _SHARED_MEMORY_BYTES = 2**16
 """More than SQLite asks for at a time when it enlarges the memory that it shares."""
@@ -25,6 +25,14 @@ CREATE TABLE IF NOT EXISTS arrivals (        -- pictures that came under a gener
   images INTEGER NOT NULL,
   distance REAL NOT NULL,                    -- sum over them, from the nearest centroid
   PRIMARY KEY (collection, generation)
+) WITHOUT ROWID;
+"""
+
+_PARTS = """
+CREATE TABLE IF NOT EXISTS parts (           -- the part of a root whose points are known here
+  collection TEXT NOT NULL, root TEXT NOT NULL,
+  part TEXT NOT NULL,                        -- as in the setting: 2/3
+  PRIMARY KEY (collection, root)
 ) WITHOUT ROWID;
 """
 
@@ -59,6 +67,7 @@ CREATE TABLE IF NOT EXISTS daemon (
   one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER, state TEXT, encoded INTEGER, reused INTEGER
 );
 {_ARRIVALS}
+{_PARTS}
 """
 
 
@@ -114,6 +123,7 @@ class Database:
                     if version < 2:
                         self._db.execute("ALTER TABLE roots ADD COLUMN generation INTEGER")
                     self._db.execute(_ARRIVALS)
+                    self._db.execute(_PARTS)
                     self._db.execute(f"PRAGMA user_version={FORMAT_VERSION}")
 
     def _version(self) -> int:

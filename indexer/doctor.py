@@ -47,10 +47,12 @@ class Finding:
 
 @dataclass(slots=True)
 class Diagnosis:
-    """What one examination found. `problems` concern the home or a whole folder."""
+    """What one examination found. `others`: points in the store that belong to other indexers.
+    `problems` concern the home or a whole folder."""
 
     files: int = 0
     points: int = 0
+    others: int = 0
     findings: list[Finding] = field(default_factory=list)
     refused: list[File] = field(default_factory=list)
     suspended: list[Key] = field(default_factory=list)
@@ -69,13 +71,13 @@ class Diagnosis:
         """
         before = {(finding.kind, finding.root, finding.path) for finding in earlier.findings}
         kept = [one for one in self.findings if (one.kind, one.root, one.path) in before]
-        return Diagnosis(
-            self.files, self.points, kept, self.refused, self.suspended, self.notes, self.problems
-        )
+        return replace(self, findings=kept)
 
 
 class Examination:
-    """One look at everything. `deep` reads every file and compares its content."""
+    """One look at everything. `deep` reads every file and compares its content. `shared`: the store
+    has points of other indexers, which are those of roots and parts that are not ours.
+    """
 
     def __init__(
         self,
@@ -86,11 +88,13 @@ class Examination:
         store: VectorStore,
         *,
         deep: Limits | None = None,
+        shared: bool = False,
     ) -> None:
         self._journal, self._clustering, self._store = journal, clustering, store
         self._collection, self._deep = clustering.encoder, deep
         self._roots = {root.id: root for root in roots}
-        self._choose = choose
+        self._choosers = {root.id: choose(root) for root in roots}
+        self._shared = shared
         self._disk: dict[Key, Signature] = {}
         self._listings: dict[str, Listing] = {}
         self._files: dict[Key, File] = {}
@@ -101,15 +105,23 @@ class Examination:
         """Examine. Raises `JournalError` or `StoreError` if either cannot be read."""
         for root in self._roots.values():
             self._list(root)
-            self._files |= {(root.id, file.path): file for file in self._journal.files(root.id)}
+            self._files |= {
+                (root.id, file.path): file
+                for file in self._journal.files(root.id)
+                if self._is_ours(root.id, file.path)
+            }
         self._journaled = {
             (point.root, point.path): (point.sha256, point.cluster)
             for point in self._journal.points(self._collection)
+            if self._is_ours(point.root, point.path)
         }
         seen: set[Key] = set()
         for batch in self._store.scroll(with_vectors=True):
-            self.found.points += len(batch)
-            seen.update(self._check_points(batch))
+            ours = [one for one in batch if self._is_ours(one.record.root, one.record.relative())]
+            self.found.others += len(batch) - len(ours)
+            self.found.points += len(ours)
+            if ours:
+                seen.update(self._check_points(ours))
         self._check_files(seen)
         self._check_journal(seen)
         self.found.refused = [file for file in self._files.values() if file.state == "refused"]
@@ -119,9 +131,14 @@ class Examination:
         """The signature that a path had when its root was listed."""
         return self._disk.get(key)
 
+    def _is_ours(self, root: str, path: bytes) -> bool:
+        """Whether a path is this indexer's to keep true; where nobody shares, all are."""
+        chooser = self._choosers.get(root)
+        return chooser.is_ours(path) if chooser is not None else not self._shared
+
     def _list(self, root: Root) -> None:
         try:
-            listing = list_root(root.folder, self._choose(root))
+            listing = list_root(root.folder, self._choosers[root.id])
         except RootError as error:
             self.found.notes.append(f"{error}: nothing is deleted while it is missing")
             return

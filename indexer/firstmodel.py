@@ -35,6 +35,8 @@ def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
     files copied into it. Raises `TrainingError` if the extra is missing.
     """
     teller = Teller(home.settings.run, home.journal)
+    if not home.partition.leads:
+        return _wait_for_leader(home, teller, wait)
     failed_with, said, before = -1, -1, -1
     while not _has_model(home):
         beat(home.settings.run)
@@ -56,6 +58,21 @@ def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
     return True
 
 
+def _wait_for_leader(home: Home, teller: Teller, wait: Callable[[float], bool]) -> bool:
+    """Whoever has the first part trains for all."""
+    text = f"waiting for a model: the indexer of partition 1/{home.partition.count} makes it"
+    said = False
+    while not _has_model(home):
+        beat(home.settings.run)
+        if not said:
+            _log.info("%s", text)
+        said = True
+        teller.tell(text)
+        if wait(LOOK_SECONDS):
+            return False
+    return True
+
+
 def _has_model(home: Home) -> bool:
     try:
         home.models.current()
@@ -68,7 +85,7 @@ def _count(home: Home) -> int:
     count = 0
     for root in home.roots.all():
         try:
-            count += len(list_root(root.folder, home.chooser(root)).files)
+            count += len(list_root(root.folder, home.chooser(root).whole()).files)
         except RootError as error:
             _log.warning("%s", error)
     return count

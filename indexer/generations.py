@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 
@@ -23,7 +24,8 @@ def remove_old_generations(models: Models, current: Pair) -> list[str]:
         if re.fullmatch("g[1-9][0-9]*", path.name) and (number := int(path.name[1:])) < answering
     )
     for number in older[:-1]:
-        with folder_beside(parent) as aside:
+        # Another who leads as well may have been faster.
+        with folder_beside(parent) as aside, contextlib.suppress(FileNotFoundError):
             # Renamed first: a clustering is complete or absent, also to one who is reading it.
             (parent / f"g{number}").rename(aside / "old")
             shutil.rmtree(aside / "old", ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from pathlib import Path
 from indexer.database import Database
 from indexer.journal import Journal
 from indexer.listing import Chooser
+from indexer.partition import WHOLE, Partition, partition_of
+from indexer.parts import Parts
 from indexer.roots import Root, Roots
 from shared.errors import RootError
 from shared.lock import HomeLock
@@ -22,13 +25,16 @@ class Home:
     """A home that this process may write: its lock, journal and remembered roots."""
 
     def __init__(self, settings: Settings, command: str) -> None:
-        """Raises `AlreadyRunning`, `JournalError`, or `LookalikeError` for a read-only home."""
+        """Raises `AlreadyRunning`, `JournalError`, `SettingsError` for the partition, or
+        `LookalikeError` for a read-only home."""
         self.settings = settings
+        self.partition = partition_of(settings)
         with contextlib.ExitStack() as stack:
             stack.enter_context(HomeLock(settings.run, command))
             database = Database(settings.journal)
             stack.callback(database.close)
             self.journal, self.roots = Journal(database), Roots(database)
+            self.parts = Parts(database)
             self.models = Models(settings.models)
             self._stack = stack.pop_all()
 
@@ -84,7 +90,13 @@ class Home:
 
     def chooser(self, root: Root) -> Chooser:
         """Which names below the root count."""
-        return Chooser(root.excludes, self.settings.home)
+        return choose(root, self.settings.home, self.partition)
+
+
+def choose(root: Root, home: Path, partition: Partition) -> Chooser:
+    """Which names below a root count for the indexer of a home and a part."""
+    part = None if partition == WHOLE else functools.partial(partition.has, root.id)
+    return Chooser(root.excludes, home, part)
 
 
 def _refuse_overlap(path: Path, key: str, roots: Iterable[Root], home: Path) -> None:

@@ -207,6 +207,19 @@ class Journal:
         )
         return (Indexed(*row) for row in cursor)
 
+    def points_after(
+        self, collection: str, root: str, path: bytes, limit: int, *, within: bool = False
+    ) -> list[Indexed]:
+        """The next acknowledged points after (root, path), in that order; `within`: of that root
+        alone."""
+        only = "AND root = ? " if within else ""
+        rows = self._database.all(
+            "SELECT root, path, sha256, cluster FROM points WHERE collection = ? "
+            f"AND (root, path) > (?, ?) {only}ORDER BY root, path LIMIT ?",
+            (collection, root, path, *((root,) if within else ()), limit),
+        )
+        return [Indexed(*row) for row in rows]
+
     def holders(self, collection: str, contents: Collection[str]) -> dict[str, Indexed]:
         """For each content (by hash) that has an acknowledged point: one such point."""
         marks = ",".join("?" * len(contents))
@@ -261,7 +274,7 @@ class Journal:
     def drop_collection(self, collection: str) -> None:
         """Forget the acknowledged points of a collection that no longer exists."""
         with self._database.transaction():
-            for table in ("points", "arrivals"):
+            for table in ("points", "arrivals", "parts"):
                 self._database.execute(f"DELETE FROM {table} WHERE collection = ?", (collection,))
 
     def collections(self) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import fnmatch
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,12 +38,36 @@ class Listing:
 
 
 class Chooser:
-    """Which names below a root count: not hidden, not unfinished, not excluded, not the home."""
+    """Which names below a root count: not hidden, not unfinished, not excluded, not the home.
 
-    def __init__(self, excludes: Sequence[str], home: Path | None = None) -> None:
+    `part`: which files are ours where indexers share a root; those of others are passed over.
+    """
+
+    def __init__(
+        self,
+        excludes: Sequence[str],
+        home: Path | None = None,
+        part: Callable[[bytes], bool] | None = None,
+    ) -> None:
         patterns = [fnmatch.translate(pattern.rstrip("/")) for pattern in excludes]
         self._excluded = re.compile("|".join(patterns)) if patterns else None
         self._home = os.fsencode(os.path.realpath(home)) if home else None
+        self._part = part
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no other indexer has files here."""
+        return self._part is None
+
+    def whole(self) -> Chooser:
+        """The same for all indexers' files together."""
+        chooser = copy.copy(self)
+        chooser._part = None
+        return chooser
+
+    def is_ours(self, relative: bytes) -> bool:
+        """Whether a file is this indexer's business, whatever its name."""
+        return self._part is None or self._part(relative)
 
     def takes_folder(self, folder: bytes, relative: bytes) -> bool:
         """Whether to look into a folder; `folder` is its full path."""
@@ -50,7 +75,9 @@ class Chooser:
 
     def takes_file(self, relative: bytes) -> bool:
         """Whether a regular file of that name counts."""
-        return self._counts(relative) and not _UNFINISHED.search(relative)
+        return (
+            self._counts(relative) and not _UNFINISHED.search(relative) and self.is_ours(relative)
+        )
 
     def takes_path(self, root: bytes, relative: bytes) -> bool:
         """Whether a path counts, all its folders included."""

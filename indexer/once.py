@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from indexer.indexing import Indexing
 from indexer.scan import Reconciled
+from shared.errors import StoreMissing
 from shared.models import Pair
 from shared.types import Progress
 
@@ -36,12 +37,10 @@ def scan_once(
     """
     result = Scanned()
     deadline = None
-    if points := indexing.targets.to_relabel:
-        with progress.stage("relabelling", points) as stage:
-            result.activated = indexing.relabel(stop, stage.advance)
+    result.activated = _relabel(indexing, progress, stop)
     while not stop():
         looks = _look(indexing, roots, result)
-        _work(indexing, progress, stop)
+        _work_on(indexing, progress, stop)
         again = any(look.held or look.overflow for look in looks)
         if indexing.backlog and deadline is None:
             deadline = time.monotonic() + PATIENCE_SECONDS
@@ -55,6 +54,28 @@ def scan_once(
         result.activated = indexing.activate_next() or result.activated
         indexing.tidy()
     return result
+
+
+def _relabel(indexing: Indexing, progress: Progress, stop: Callable[[], bool]) -> Pair | None:
+    points = indexing.role.to_relabel
+    if not points:
+        return None
+    with progress.stage("relabelling", points) as stage:
+        return indexing.relabel(stop, stage.advance)
+
+
+def _work_on(indexing: Indexing, progress: Progress, stop: Callable[[], bool]) -> None:
+    """Do what is owed, with the models of another leader's making if they change meanwhile."""
+    while True:
+        try:
+            _work(indexing, progress, stop)
+        except StoreMissing:
+            if not indexing.targets.are_stale:
+                raise
+        if not indexing.targets.are_stale:
+            return
+        indexing.open_targets()
+        _relabel(indexing, progress, stop)
 
 
 def _look(indexing: Indexing, roots: Sequence[str], result: Scanned) -> list[Reconciled]:

@@ -34,11 +34,16 @@ TAKE_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One collection to keep true: its encoder, its clustering and its store."""
+    """One collection to keep true: its encoder, its clustering and its store.
+
+    `following`: clusters of the same encoder that whoever leads is moving to: points that come
+    meanwhile get a label of both.
+    """
 
     encoder: Encoder
     clustering: Clustering
     store: VectorStore
+    following: Clustering | None = None
 
     @property
     def collection(self) -> str:
@@ -251,8 +256,8 @@ class Pipeline:
         came = [row for row, read in enumerate(ready) if read.sha256 not in vectors.sources]
         arrived = Arrived(target.clustering.generation, distances.min(axis=1)[came])
         records = [
-            _record(read, label, target.collection, vectors.sources.get(read.sha256))
-            for read, label in zip(ready, labels, strict=True)
+            _record(read, held, target.collection, vectors.sources.get(read.sha256))
+            for read, held in zip(ready, _held(labels, rows, target), strict=True)
         ]
         target.store.upsert(records, rows)
         done = [
@@ -280,7 +285,20 @@ def _tell_nobody(_finished: int) -> None:
     pass
 
 
-def _record(read: _Read, label: str, collection: str, source: StoredImage | None) -> ImageRecord:
+def _held(labels: Sequence[str], rows: Embeddings, target: Target) -> list[tuple[str, ...]]:
+    """The labels that each point gets: its own, and beside it that of the following clusters."""
+    following = target.following
+    if following is None:
+        return [(label,) for label in labels]
+    numbers = following.predict(rows)
+    return [
+        (label, following.label(int(number))) for label, number in zip(labels, numbers, strict=True)
+    ]
+
+
+def _record(
+    read: _Read, labels: tuple[str, ...], collection: str, source: StoredImage | None
+) -> ImageRecord:
     root, relative = read.file.root, read.file.path
     path, path_raw = record_path(relative)
     here: dict[str, Any] = {
@@ -289,7 +307,7 @@ def _record(read: _Read, label: str, collection: str, source: StoredImage | None
         "path": path,
         "path_raw": path_raw,
         "folders": ancestor_folders(relative),
-        "cluster": (label,),
+        "cluster": labels,
         "mtime": read.signature.mtime_ns / 1e9,
         "indexed_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -8,30 +8,25 @@ before that leaves nothing behind; after it, the next indexer of any kind goes o
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from indexer.database import Database
-from indexer.home import Home
+from indexer.following import until_done
 from indexer.indexing import Indexing
-from indexer.journal import Journal
-from shared.errors import AlreadyRunning, LookalikeError, ModelError, StoreMissing, TrainingError
-from shared.lock import holder
+from shared.errors import ModelError, StoreMissing, TrainingError
 from shared.models import Models, Pair
 from shared.reading import Limits
 from shared.roots import read_roots
 from shared.settings import Settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.types import EMBEDDING_SIZE, ImageRecord, Progress, absolute_path
 
 if TYPE_CHECKING:
     from indexer.training.clusters import Encoded
 
-POLL_SECONDS = 0.2
 COMMAND = "indexer recluster"
 _BATCH = 1000
 
@@ -122,26 +117,23 @@ def make_answer(
     Does the work itself whenever no other indexer is at it. Raises `ModelError` if another pair
     took its place, and what `Indexing` raises.
     """
-    models, said = Models(settings.models), ""
-    while not answers(models, pair):
-        if stop():
-            return False
-        at_work = holder(settings.run)
-        if at_work is None:
-            try:
-                with Home(settings, COMMAND) as home:
-                    _relabel(home, progress, stop)
-            except AlreadyRunning:
-                continue
-            continue
-        text = f"`{at_work[0]}` (process {at_work[1]}) moves to {pair.generation}"
-        if (state := _state(settings, at_work[1])) is not None:
-            text += f": {state}"
-        if text != said:
-            progress.say(text)
-            said = text
-        time.sleep(POLL_SECONDS)
-    return True
+    models = Models(settings.models)
+
+    def relabel(indexing: Indexing) -> None:
+        if points := indexing.role.to_relabel:
+            with progress.stage("Relabelling", points) as stage:
+                indexing.relabel(stop, stage.advance)
+            indexing.tidy()
+
+    return until_done(
+        settings,
+        COMMAND,
+        f"moves to {pair.generation}",
+        lambda: answers(models, pair),
+        relabel,
+        progress,
+        stop,
+    )
 
 
 def answers(models: Models, pair: Pair) -> bool:
@@ -155,32 +147,6 @@ def answers(models: Models, pair: Pair) -> bool:
             f"{current.encoder} answers now, see `indexer status`"
         )
     return current == pair != following
-
-
-def _relabel(home: Home, progress: Progress, stop: Callable[[], bool]) -> None:
-    indexing = Indexing(home)
-    try:
-        if points := indexing.targets.to_relabel:
-            with progress.stage("Relabelling", points) as stage:
-                indexing.relabel(stop, stage.advance)
-            indexing.tidy()
-    finally:
-        indexing.close()
-
-
-def _state(settings: Settings, pid: int) -> str | None:
-    """What the process at work says of itself, where it says anything that matters here."""
-    try:
-        database = Database(settings.journal)
-    except LookalikeError:
-        return None
-    try:
-        said = Journal(database).said()
-    finally:
-        database.close()
-    if said is None or said[0] != pid or said[1] in ("watching", "starting"):
-        return None
-    return said[1]
 
 
 def told(models: Models, pair: Pair) -> dict[str, Any]:

@@ -88,8 +88,9 @@ class Roots:
     def drop(self, root: str) -> None:
         """Forget a root, its files and its acknowledged points."""
         with self._database.transaction():
-            for table, column in (("points", "root"), ("files", "root"), ("roots", "id")):
-                self._database.execute(f"DELETE FROM {table} WHERE {column} = ?", (root,))
+            for table in ("points", "files", "parts"):
+                self._database.execute(f"DELETE FROM {table} WHERE root = ?", (root,))
+            self._database.execute("DELETE FROM roots WHERE id = ?", (root,))
 
 
 def find_root(roots: Sequence[Root], name: str) -> Root:

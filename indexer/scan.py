@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from indexer.journal import File, Journal
 from indexer.listing import Chooser, Listing, list_root
@@ -14,6 +15,9 @@ from shared.errors import RootError
 from shared.points import point_id
 from shared.reading import Signature
 from shared.store.protocol import VectorStore
+
+_Trace: TypeAlias = tuple[int, int, int, int]
+"""Device, inode, size and modification time."""
 
 
 @dataclass(slots=True)
@@ -31,6 +35,26 @@ class Reconciled:
     suspended: int = 0
     problem: str | None = None
     overflow: bool = False
+
+
+@dataclass(slots=True)
+class _Gone:
+    """Vanished files. `held`: the same file waits under another name. `moved`: it is indexed under
+    another name. `never`: they were never indexed, so nothing is lost with them."""
+
+    held: list[File] = field(default_factory=list)
+    moved: list[File] = field(default_factory=list)
+    lost: list[File] = field(default_factory=list)
+    never: list[File] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.held or self.moved or self.lost or self.never)
+
+    def move(self, here: Collection[_Trace]) -> None:
+        """What is here under another name is not lost."""
+        self.moved += [file for file in self.lost if _trace(file.signature) in here]
+        self.lost = [file for file in self.lost if _trace(file.signature) not in here]
 
 
 class Scanner:
@@ -53,7 +77,14 @@ class Scanner:
         changed, vanished = _compare(files, listing)
         result = Reconciled(problem=_unreadable(listing))
         self._owe(root, changed, result)
-        self._delete(root, listing, files, vanished, changed, stores, result)
+        # What another indexer has now is not gone, whatever the journal still says.
+        gone = self._sorted(
+            [one for one in vanished if chooser.is_ours(one.path)], changed, listing
+        )
+        total = sum(file.sha256 is not None for file in files)
+        if not chooser.is_whole and not _are_few(gone.lost, total):
+            gone.move(_traces_of_all(root, chooser))
+        self._delete(root, listing, gone, total, stores, result)
         self._roots.note(root, result.suspended, result.problem)
         return result
 
@@ -69,49 +100,54 @@ class Scanner:
         self._journal.owe(owed)
         result.owed = len(owed)
 
+    def _sorted(
+        self,
+        vanished: Sequence[File],
+        changed: Sequence[tuple[bytes, Signature]],
+        listing: Listing,
+    ) -> _Gone:
+        """What became of each of the vanished files."""
+        gone = _Gone()
+        if not vanished:
+            return gone
+        arriving = {_trace(signature) for _, signature in changed} | self._journal.owed_traces()
+        for file in vanished:
+            if file.sha256 is None:
+                gone.never.append(file)
+            else:
+                (gone.held if _trace(file.signature) in arriving else gone.lost).append(file)
+        gone.move({_trace(signature) for signature in listing.files.values()})
+        return gone
+
     def _delete(
         self,
         root: Root,
         listing: Listing,
-        files: Sequence[File],
-        vanished: Sequence[File],
-        changed: Sequence[tuple[bytes, Signature]],
+        gone: _Gone,
+        total: int,
         stores: Sequence[VectorStore],
         result: Reconciled,
     ) -> None:
-        if not vanished:
+        """Carry out the deletions that are believed, and suspend the others."""
+        if gone.is_empty:
             self._roots.trust(root, listing.identity)
             return
-        arriving = {_trace(signature) for _, signature in changed} | self._journal.owed_traces()
-        here = {_trace(signature) for signature in listing.files.values()}
-        held: list[File] = []
-        moved: list[File] = []
-        lost: list[File] = []
-        never: list[File] = []
-        for file in vanished:
-            if file.sha256 is None:
-                never.append(file)  # it was never indexed, so nothing is lost with it
-            elif _trace(file.signature) in arriving:
-                held.append(file)
-            else:
-                (moved if _trace(file.signature) in here else lost).append(file)
         known = root.identity is None or root.identity.is_same(listing.identity)
-        total = sum(file.sha256 is not None for file in files)
-        few = len(lost) * 2 <= total
         # What was suspended stays so: new files may not make few of what were too many.
-        allowed = root.accept or not lost or (known and few and not root.suspended)
+        believed = known and _are_few(gone.lost, total) and not root.suspended
+        allowed = root.accept or not gone.lost or believed
         if allowed:
-            doomed = never + moved + lost
+            doomed = gone.never + gone.moved + gone.lost
         else:
-            doomed = never + moved if known else never
-            result.suspended = len(lost)
+            doomed = gone.never + gone.moved if known else gone.never
+            result.suspended = len(gone.lost)
             if root.identity and root.identity.device not in (-1, listing.identity.device):
                 result.problem = (
                     f"folder {os.fsdecode(root.folder)!r} is on another disk than before: "
                     "unmounted? its images stay until `indexer scan --accept-deletions`"
                 )
-            self._journal.suspend((file.root, file.path) for file in lost)
-        result.held = len(held)
+            self._journal.suspend((file.root, file.path) for file in gone.lost)
+        result.held = len(gone.held)
         self._carry_out(doomed, stores)
         result.deleted = len(doomed)
         if allowed:  # only now: a crash before this must not use up the user's word
@@ -143,7 +179,21 @@ def _compare(
     return changed, vanished
 
 
-def _trace(signature: Signature) -> tuple[int, int, int, int]:
+def _are_few(lost: Sequence[File], total: int) -> bool:
+    return len(lost) * 2 <= total
+
+
+def _traces_of_all(root: Root, chooser: Chooser) -> set[_Trace]:
+    """What lies below a root, other indexers' files among it: a file that got a name in another's
+    part has only moved."""
+    try:
+        listing = list_root(root.folder, chooser.whole())
+    except RootError:
+        return set()
+    return {_trace(signature) for signature in listing.files.values()}
+
+
+def _trace(signature: Signature) -> _Trace:
     """What a rename leaves as it was; the change time is not among it."""
     return signature.device, signature.inode, signature.size, signature.mtime_ns
 

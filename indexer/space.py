@@ -19,10 +19,12 @@ _log = logging.getLogger(__name__)
 
 def check_space(settings: Settings) -> None:
     """Raise `DiskFull` if the home or its store, which may be a disk of its own, is below the mark.
+    Where a server has the points, its disk is its own business.
 
     Asked before whatever makes the store write: a batch, a deletion, opening, tidying.
     """
-    for folder in (settings.home, settings.store):
+    folders = [settings.home] if settings.qdrant_urls else [settings.home, settings.store]
+    for folder in folders:
         if not folder.exists():
             continue
         free = shutil.disk_usage(folder).free

@@ -12,6 +12,7 @@ from indexer.database import Database
 from indexer.drift import judge
 from indexer.health import health
 from indexer.journal import Journal
+from indexer.parts import Parts
 from indexer.roots import Roots
 from shared.errors import NoModel
 from shared.lock import holder
@@ -39,6 +40,7 @@ def gather(settings: Settings) -> dict[str, Any]:
             "home": str(settings.home),
             "state": _state(settings, at_work, said),
             "pid": at_work[1] if at_work else None,
+            "partition": settings.partition or Parts(database).remembered(),
             "images": journal.count_points(collection),
             "backlog": backlog,
             "encoder": encoder,

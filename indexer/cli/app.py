@@ -6,14 +6,18 @@ from typing import Annotated
 
 import typer
 
+from indexer.cli.backup import backup
 from indexer.cli.bakeoff import bakeoff
 from indexer.cli.doctor import doctor
 from indexer.cli.forget import forget
 from indexer.cli.health import health
+from indexer.cli.migrate import migrate
 from indexer.cli.recluster import recluster
+from indexer.cli.restore import restore
 from indexer.cli.scan import scan
 from indexer.cli.status import status
 from indexer.cli.train import train
+from indexer.cli.upgrade import upgrade
 from indexer.cli.watch import watch
 
 app = typer.Typer(
@@ -23,7 +27,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, scan, watch, status, recluster, health, doctor, forget, bakeoff):
+for command in (
+    train,
+    scan,
+    watch,
+    status,
+    recluster,
+    upgrade,
+    health,
+    doctor,
+    forget,
+    bakeoff,
+    migrate,
+    backup,
+    restore,
+):
     app.command()(command)
 
 

@@ -22,6 +22,17 @@ HomeOption = Annotated[
     typer.Option(help="Where models, store and journal live.", show_default="the data directory"),
 ]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+PartitionOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N",
+        help="Take the I-th of N parts of all paths; other indexers of the server take the others.",
+    ),
+]
+FailFastOption = Annotated[
+    bool,
+    typer.Option("--fail-fast", help="End at once if the Qdrant server cannot be reached."),
+]
 ExcludeOption = Annotated[
     list[str] | None,
     typer.Option(help="Pass over names or relative paths that match this glob; repeatable."),

@@ -32,11 +32,11 @@ def doctor(
     with reported_errors(debug):
         from indexer.checkup import check_up
         from indexer.cli.progress import progress
+        from indexer.parts import with_remembered_part
         from shared.settings import load_settings
 
-        report = check_up(
-            load_settings({"home": home}), progress(), StopSignals(), repair=repair, deep=deep
-        )
+        settings = with_remembered_part(load_settings({"home": home}))
+        report = check_up(settings, progress(), StopSignals(), repair=repair, deep=deep)
         if json_:
             import json
 
@@ -57,6 +57,7 @@ def _as_json(report: Report) -> dict[str, Any]:
         "well": found.is_well,
         "files": found.files,
         "points": found.points,
+        "others": found.others,
         **{
             kind: [
                 {"root": one.root, "path": shown_path(one.path), "id": one.id, "why": one.why}
@@ -79,7 +80,8 @@ def _as_json(report: Report) -> dict[str, Any]:
 
 def _print(report: Report) -> None:
     found = _as_json(report)
-    _line(f"{found['files']:,} files on disk, {found['points']:,} points in the store")
+    others = f", {found['others']:,} of other indexers" if found["others"] else ""
+    _line(f"{found['files']:,} files on disk, {found['points']:,} points in the store{others}")
     for action in report.actions:
         _line(f"repaired: {action}")
     for note in found["notes"]:

@@ -24,11 +24,12 @@ def forget(
     """Forget a folder and its points. The pictures themselves are not touched."""
     with reported_errors(debug):
         from indexer.database import Database
+        from indexer.parts import with_remembered_part
         from indexer.roots import Roots, find_root
         from shared.lock import is_running
         from shared.settings import load_settings
 
-        settings = load_settings({"home": home})
+        settings = with_remembered_part(load_settings({"home": home}))
         if is_running(settings.run):
             database = Database(settings.journal)
             roots = Roots(database)
@@ -54,14 +55,20 @@ def _wait_until_gone(roots: Roots, root: Root) -> None:
 
 
 def _forget_here(settings: Settings, folder: str) -> Root:
+    from indexer.forgetting import delete_points
     from indexer.home import Home
     from indexer.roots import find_root
-    from shared.store.opening import StoreHub
+    from indexer.targets import known_collections
+    from shared.store.hub import open_hub
 
-    with Home(settings, "indexer forget") as opened, StoreHub(settings, long_lived=True) as hub:
+    stays = not settings.qdrant_urls  # as its owner, so that queries of an embedded store go on
+    with Home(settings, "indexer forget") as opened, open_hub(settings, long_lived=stays) as hub:
         root = find_root(opened.roots.all(), folder)
-        for name in hub.names():
-            hub.collection(name).delete_root(root.id)
+        names = set(hub.names())
+        if hub.is_shared:
+            names &= known_collections(opened.models)
+        collections = ((name, hub.collection(name)) for name in sorted(names))
+        delete_points(collections, opened.journal, root.id, opened.partition)
         opened.roots.drop(root.id)
         opened.publish_roots()
         return root

@@ -20,13 +20,16 @@ def recluster(
     with reported_errors(debug):
         from indexer.cli.encoder_options import cluster_count
         from indexer.cli.progress import progress
+        from indexer.partition import require_leader
+        from indexer.parts import with_remembered_part
         from indexer.recluster import fit_next, make_answer, told, waiting
         from indexer.training import require_extra
         from shared.models import Models
         from shared.settings import load_settings
 
         wanted = cluster_count(k)
-        settings = load_settings({"home": home})
+        settings = with_remembered_part(load_settings({"home": home}))
+        require_leader(settings, "recluster")
         models = Models(settings.models)
         pair = waiting(models, wanted, seed)
         if pair is not None:

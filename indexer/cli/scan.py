@@ -10,7 +10,9 @@ import typer
 from indexer.cli.console import (
     DebugOption,
     ExcludeOption,
+    FailFastOption,
     HomeOption,
+    PartitionOption,
     StopSignals,
     reported_errors,
     say,
@@ -44,6 +46,8 @@ def scan(
     exclude: ExcludeOption = None,
     root_name: RootNameOption = None,
     accept_deletions: AcceptOption = False,
+    partition: PartitionOption = None,
+    fail_fast: FailFastOption = False,
     home: HomeOption = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     debug: DebugOption = False,
@@ -55,7 +59,7 @@ def scan(
         from shared.settings import load_settings
 
         check_name(root_name, folders)
-        settings = load_settings({"home": home})
+        settings = load_settings({"home": home, "partition": partition})
         if accept_deletions and is_running(settings.run):
             ask_running(settings, folders)
             return
@@ -66,7 +70,7 @@ def scan(
             if accept_deletions:
                 for root in chosen:
                     opened.roots.request(root, "accept")
-            _scan(opened, chosen, stop, json_)
+            _scan(opened, chosen, stop, fail_fast, json_)
 
 
 def choose_roots(
@@ -104,12 +108,12 @@ def ask_running(settings: Settings, folders: list[Path] | None) -> None:
     say("the running indexer was asked to carry out the suspended deletions")
 
 
-def _scan(home: Home, roots: list[str], stop: StopSignals, as_json: bool) -> None:
+def _scan(home: Home, roots: list[str], stop: StopSignals, fail_fast: bool, as_json: bool) -> None:
     from indexer.cli.progress import progress
     from indexer.indexing import Indexing
     from indexer.once import scan_once
 
-    indexing = Indexing(home)
+    indexing = Indexing(home, stays=fail_fast)
     try:
         scanned = scan_once(indexing, roots, progress(), stop)
         tally, images = (

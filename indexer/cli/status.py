@@ -42,6 +42,8 @@ def _print(found: dict[str, Any]) -> None:
     encoder, disk = found["encoder"], found["disk_bytes"]
     _line("state", found["state"] + (f" (process {found['pid']})" if found["pid"] else ""))
     _line("images", f"{found['images']:,} indexed, {found['backlog']:,} to do")
+    if found["partition"] not in (None, "1/1"):
+        _line("partition", found["partition"])
     if encoder:
         how = f", k by {encoder['chosen_by']}" if encoder["chosen_by"] else ""
         _line("encoder", f"{encoder['id']} ({encoder['kind']})")

@@ -112,6 +112,8 @@ def train(
         from indexer.activation import make_current_or_next
         from indexer.cli.encoder_options import cluster_count, given, refuse_with_starter_only
         from indexer.cli.train_report import report
+        from indexer.partition import require_leader
+        from indexer.parts import with_remembered_part
         from indexer.training import require_extra
         from shared.models import Models
         from shared.reading import Limits
@@ -123,7 +125,8 @@ def train(
         else:
             config = _config(encoder, chosen, folders, wanted, seed)
         require_extra()
-        settings = load_settings({"home": home})
+        settings = with_remembered_part(load_settings({"home": home}))
+        require_leader(settings, "train")
         models, limits = (
             Models(settings.models),
             Limits(settings.max_pixels, settings.max_file_bytes),

@@ -10,8 +10,10 @@ import typer
 from indexer.cli.console import (
     DebugOption,
     ExcludeOption,
+    FailFastOption,
     HomeOption,
     LogFormatOption,
+    PartitionOption,
     StopSignals,
     log_to_stderr,
     reported_errors,
@@ -41,6 +43,8 @@ def watch(
         int | None,
         typer.Option(min=1, max=65_535, help="Where --serve answers.", show_default="8765"),
     ] = None,
+    partition: PartitionOption = None,
+    fail_fast: FailFastOption = False,
     log_format: LogFormatOption = LogFormat.text,
     home: HomeOption = None,
     debug: DebugOption = False,
@@ -58,11 +62,13 @@ def watch(
         log_to_stderr(log_format)
         hints = Hints()
         stop = StopSignals(hints.wake)
-        with Home(load_settings({"home": home}), "indexer watch") as opened:
+        settings = load_settings({"home": home, "partition": partition})
+        with Home(settings, "indexer watch") as opened:
             for root in choose_roots(opened, folders, exclude, root_name, may_be_away=True):
                 if accept_deletions:
                     opened.roots.request(root, "accept")
-            _watch(opened, hints, stop, _service(opened, port) if serve else None)
+            service = _service(opened, port) if serve else None
+            _watch(opened, hints, stop, service, fail_fast)
 
 
 def _service(home: Home, port: int | None) -> Service:
@@ -75,7 +81,9 @@ def _service(home: Home, port: int | None) -> Service:
     return service
 
 
-def _watch(home: Home, hints: Hints, stop: StopSignals, service: Service | None) -> None:
+def _watch(
+    home: Home, hints: Hints, stop: StopSignals, service: Service | None, fail_fast: bool
+) -> None:
     from shared.daemon_report import remove_report
     from shared.heartbeat import beat
 
@@ -83,15 +91,18 @@ def _watch(home: Home, hints: Hints, stop: StopSignals, service: Service | None)
     beat(run)
     remove_report(run)  # a daemon that was killed may have had this very process id
     try:
-        _index(home, hints, stop, service)
+        _index(home, hints, stop, service, fail_fast)
     finally:
         remove_report(run)
 
 
-def _index(home: Home, hints: Hints, stop: StopSignals, service: Service | None) -> None:
+def _index(
+    home: Home, hints: Hints, stop: StopSignals, service: Service | None, fail_fast: bool
+) -> None:
     import contextlib
     import logging
 
+    from indexer.away import wait_for_store
     from indexer.daemon import Daemon
     from indexer.firstmodel import wait_for_model
     from indexer.indexing import Indexing
@@ -100,9 +111,12 @@ def _index(home: Home, hints: Hints, stop: StopSignals, service: Service | None)
 
     if not wait_for_model(home, stop.wait) or not wait_for_space(home, stop.wait):
         return
+    opened = Indexing(home, stays=True) if fail_fast else wait_for_store(home, stop.wait)
+    if opened is None:
+        return
     for root in home.roots.all():
         logging.info("watching %s", root.id)
-    with contextlib.closing(Indexing(home)) as indexing, service or contextlib.nullcontext():
+    with contextlib.closing(opened) as indexing, service or contextlib.nullcontext():
         # The service is begun only now: before, it would become the store's owner.
         Daemon(indexing, hints, stop).run()
         logging.info("stopping")
