@@ -1,0 +1,1 @@
+"""Moving a home's points from one store to another."""
