@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 DURATION ?= 60
 SEED ?= 0
 
-.PHONY: demo test faults crash check format bench clean
+.PHONY: demo test test-compose test-qdrant faults crash check format bench clean
 .DELETE_ON_ERROR:
 
 $(STAMP): pyproject.toml constraints.txt
@@ -17,6 +17,13 @@ demo: $(STAMP)  ## Watch the example photographs, drop pictures in, ask with one
 
 test: $(STAMP)  ## Every test
 	$(BIN)/python -m tests
+
+test-compose: $(STAMP)  ## The containers: built, started, asked, killed one by one, taken down
+	$(BIN)/python -m tests.compose
+
+test-qdrant: $(STAMP)  ## Contract, fault and end-to-end suites with the Qdrant at QDRANT_URL
+	@test -n "$${QDRANT_URL:-}$${QDRANT_URLS:-}" || { echo "set QDRANT_URL, such as http://127.0.0.1:6333" >&2; exit 2; }
+	$(BIN)/python -m pytest tests/contract tests/faults tests/e2e
 
 faults: $(STAMP)  ## Every case of fault and bad input, with a table of the outcomes
 	$(BIN)/python -m pytest tests/faults

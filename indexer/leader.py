@@ -61,7 +61,7 @@ class Leader:
     def to_relabel(self) -> int:
         """How many points `relabel` has to look at; 0 when all labels are as they should be."""
         passes = (self._targets.next_generation is not None) * 2 or self._has_foreign_labels
-        return passes * self._targets.current.store.count() or int(passes > 0)
+        return max(1, passes * self._targets.current.store.count()) if passes else 0
 
     def relabel(self, pulse: Pulse) -> Pair | None:
         """Move to another generation of the same encoder's clusters, without a moment in which a

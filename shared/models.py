@@ -254,7 +254,7 @@ class Models:
         """Make a pair current, atomically; it stops being the next one."""
         self._set("current", pair)
         if self.next() == pair:
-            (self.root / "next.json").unlink()
+            (self.root / "next.json").unlink(missing_ok=True)
 
     def set_next(self, pair: Pair) -> None:
         """Name the pair that indexing shall fill a collection for."""

@@ -27,6 +27,9 @@ CASES = {
     9: "the store's log header is damaged",
     10: "the store's log is damaged in the middle",
     11: "two daemons on one home",
+    12: "the Qdrant server is away, or loses a node",
+    13: "the server answers 429, 507, 503, late or not at all",
+    14: "the server stops answering",
     15: "10,000 files at once",
     16: "the daemon is stopped while 10,000 files arrive",
     17: "a file is written slowly in 20 pieces",
@@ -54,6 +57,7 @@ CASES = {
     39: "slow heads, slow bodies, slow readers",
     40: "requests that are none, paths that leave the roots",
     41: "200 clients at once",
+    42: "one of two searchers killed under load",
     43: "relabelling interrupted by kill -9",
     44: "file names with HTML in them",
 }

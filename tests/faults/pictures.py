@@ -12,7 +12,7 @@ from PIL import Image
 
 from shared.models import Models
 from shared.settings import load_settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.types import ImageRecord
 
 

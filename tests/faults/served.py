@@ -11,7 +11,7 @@ import numpy as np
 from shared.models import Models
 from shared.points import point_id
 from shared.settings import load_settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.types import ImageRecord, StoredImage
 from tests.services import Reply, Service
 

@@ -135,7 +135,7 @@ _ASKER = """
 import sys, time
 from shared.models import Models
 from shared.settings import load_settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.store.protocol import Probe
 
 settings = load_settings({"home": sys.argv[1]}, {})

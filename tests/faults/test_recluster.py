@@ -18,7 +18,8 @@ from indexer.recluster import make_answer, waiting
 from shared.errors import ModelError
 from shared.models import Models, Pair
 from shared.settings import Settings, load_settings
-from shared.store.opening import StoreHub, open_store
+from shared.store.hub import open_store
+from shared.store.opening import StoreHub
 from shared.types import StoredImage
 from tests.daemons import DEADLINE_SECONDS, Watch, indexer
 from tests.faults.conftest import oracle

@@ -73,7 +73,11 @@ class Handler(BaseHTTPRequestHandler):
         """One request."""
         started = time.perf_counter()
         address = urlsplit(self.path)
-        data = self.rfile.read(int(self.headers.get("content-length") or 0))
+        length = int(self.headers.get("content-length") or 0)
+        data = self.rfile.read(length)
+        if len(data) < length:  # the client died on its way: Qdrant drops the request, too
+            self.close_connection = True
+            return
         if address.path.startswith(CONTROL):
             self.send(self.control(address.path.removeprefix(CONTROL), data), started)
         else:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from indexer.home import choose
 from indexer.partition import Partition
 from shared.points import point_id
-from shared.roots import root_id
 from tests.fakes import axis_vector, record
 from tests.indexers import Fleet, paint, scan
 
@@ -37,7 +37,7 @@ def test_from_two_parts_to_three_only_a_third_moves_and_nothing_is_orphaned(flee
     assert one.known | two.known == fleet.files()
     assert not one.known & two.known
     before = {"1/2": one.known, "2/2": two.known}
-    moving = {name for name in fleet.files() if Partition(3, 3).has(root_id(photos), name.encode())}
+    moving = {name for name in fleet.files() if Partition(3, 3).has(fleet.root, name.encode())}
     # Deleted, changed and added while nobody looks: some of what moves, and some of what stays.
     staying = sorted(fleet.files() - moving)
     going = sorted(moving)
@@ -83,6 +83,17 @@ def test_what_is_given_up_keeps_its_point_and_comes_back_with_it(fleet: Fleet) -
     assert fleet.store.ids() == ids
     (fleet.base / "a").rename(fleet.base / "None")
     assert fleet.is_exact(None)
+
+
+def test_a_listing_deletes_nothing_of_another_part_whatever_the_journal_says(fleet: Fleet) -> None:
+    with fleet.opened("a", None) as indexing:
+        scan(indexing)
+        (root,) = indexing.home.roots.all()
+        theirs = choose(root, fleet.base / "a", Partition(2, 2))
+        gone = next(name for name in fleet.files() if not theirs.is_ours(name.encode()))
+        (fleet.photos / gone).unlink()
+        assert indexing.scanner.reconcile(root, theirs, [fleet.store]).deleted == 0
+    assert len(fleet.store.ids()) == IMAGES
 
 
 def test_what_is_taken_over_is_not_believed_gone_when_most_of_it_is(fleet: Fleet) -> None:
@@ -144,7 +155,7 @@ def test_at_the_start_nothing_of_others_is_deleted_and_what_was_lost_is_owed(
     stranger = record("x.jpg", root="/elsewhere")
     fleet.store.upsert([stranger], axis_vector(1)[None])
     lost = sorted(fleet.files() - others)[:5]
-    fleet.store.delete([point_id(root_id(fleet.photos), name.encode()) for name in lost])
+    fleet.store.delete([point_id(fleet.root, name.encode()) for name in lost])
     again = fleet.scan("1-2", "1/2")
     assert (again.encoded, again.reused) == (5, 0)
     assert len(fleet.store.ids()) == IMAGES + 1
@@ -156,7 +167,7 @@ def test_at_the_start_nothing_of_others_is_deleted_and_what_was_lost_is_owed(
 def test_an_orphan_is_found_by_the_doctor_of_its_part_and_no_other(fleet: Fleet) -> None:
     fleet.scan("1-2", "1/2")
     fleet.scan("2-2", "2/2")
-    root = root_id(fleet.photos)
+    root = fleet.root
     orphan = next(
         name for name in map("ghost-{}.jpg".format, range(99))
         if Partition(2, 2).has(root, name.encode())

@@ -22,7 +22,6 @@ from indexer.partition import Partition
 from indexer.relabel import add_labels, keep_only
 from shared.clustering import Clustering
 from shared.models import Models
-from shared.roots import root_id
 from shared.types import StoredImage
 from tests.fakes import MemoryStore, axis_vector, record
 from tests.indexers import Fleet, paint, scan
@@ -53,7 +52,7 @@ def fleet(tmp_path: Path, album: Path, tiny_tflite: Path, monkeypatch: pytest.Mo
 def _new_pictures(fleet: Fleet, first: int, count: int = 4) -> set[str]:
     """Draw pictures that all belong to the second part."""
     names = {number: f"new/{number}.png" for number in range(first, first + 1000)}
-    part, root = Partition(2, 2), root_id(fleet.photos)
+    part, root = Partition(2, 2), fleet.root
     mine = [number for number, name in names.items() if part.has(root, name.encode())][:count]
     for number in mine:
         paint(fleet.photos / names[number], number)

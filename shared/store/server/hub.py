@@ -69,14 +69,18 @@ class ServerHub:
     def announce(self, name: str) -> None:
         """Have the alias point to this collection from now on; no request ever finds none.
 
-        Raises `StoreMissing`, and `StoreRefused` when the alias' name is taken.
+        Raises `StoreMissing`, and `StoreRefused` when the alias is somebody else's or its name is
+        taken.
         """
         full, everything = self._full(name), self._all()
         self._refuse_namesake(everything)
         if full not in everything:
             raise StoreMissing(f"collection {full} at {self._calls.url} does not exist: build it")
         steps: list[models.AliasOperations] = []
-        if self._target() is not None:
+        target = self._target()
+        if target is not None:
+            if not target.startswith(self._full("")):
+                raise self._unusable_alias(target, "is not ours")
             gone = models.DeleteAlias(alias_name=self._prefix)
             steps.append(models.DeleteAliasOperation(delete_alias=gone))
         new = models.CreateAlias(collection_name=full, alias_name=self._prefix)
@@ -97,10 +101,7 @@ class ServerHub:
         start = self._full("")
         if not target.startswith(start) or target not in everything:
             why = "does not exist" if target.startswith(start) else "is not ours"
-            raise StoreRefused(
-                f"alias {self._prefix} at {self._calls.url} points to {target}, which {why}: "
-                "delete the alias, or set another qdrant_prefix"
-            )
+            raise self._unusable_alias(target, why)
         return target.removeprefix(start)
 
     def drop(self, name: str) -> None:
@@ -180,6 +181,12 @@ class ServerHub:
                 f"a collection at {self._calls.url} is called {self._prefix}, as the alias must "
                 "be: set another qdrant_prefix"
             )
+
+    def _unusable_alias(self, target: str, why: str) -> StoreRefused:
+        return StoreRefused(
+            f"alias {self._prefix} at {self._calls.url} points to {target}, which {why}: "
+            "delete the alias, or set another qdrant_prefix"
+        )
 
     def _full(self, name: str) -> str:
         return f"{self._prefix}-{name}"

@@ -19,7 +19,7 @@ from shared.models import Models
 from shared.points import point_id
 from shared.roots import root_id
 from shared.settings import load_settings
-from shared.store.opening import open_store
+from shared.store.hub import open_store
 from shared.types import PixelSpec, shown_path
 from tests.daemons import indexer
 from tests.faults.crasher.disk import read_all

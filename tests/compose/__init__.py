@@ -1,0 +1,1 @@
+"""The compose files tried with a Docker engine: `python -m tests.compose`."""
