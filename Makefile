@@ -23,7 +23,8 @@ test-compose: $(STAMP)  ## The containers: built, started, asked, killed one by 
 
 test-qdrant: $(STAMP)  ## Contract, fault and end-to-end suites with the Qdrant at QDRANT_URL
 	@test -n "$${QDRANT_URL:-}$${QDRANT_URLS:-}" || { echo "set QDRANT_URL, such as http://127.0.0.1:6333" >&2; exit 2; }
-	$(BIN)/python -m pytest tests/contract tests/faults tests/e2e
+	$(BIN)/python -m pytest tests/contract
+	$(BIN)/python -m pytest -m "any_store and not embedded" tests/e2e tests/faults
 
 faults: $(STAMP)  ## Every case of fault and bad input, with a table of the outcomes
 	$(BIN)/python -m pytest tests/faults

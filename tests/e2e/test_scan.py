@@ -12,6 +12,8 @@ from shared.models import Models, Pair
 from tests.daemons import indexer, searcher, status
 from tests.homes import add_encoder, draw_photos, tiny_encoder
 
+pytestmark = pytest.mark.any_store
+
 
 def _scan(home: Path, *arguments: str | Path) -> dict[str, int]:
     found: dict[str, int] = json.loads(indexer("scan", *arguments, "--home", home, "--json").stdout)
@@ -120,6 +122,7 @@ def test_without_a_model_or_a_home_the_remedy_is_named(tmp_path: Path, photos: P
     assert done.returncode == 2
 
 
+@pytest.mark.embedded
 def test_points_lost_by_the_store_are_indexed_again(home: Path, photos: Path) -> None:
     _scan(home, photos)
     shutil.rmtree(home / "store")
@@ -128,6 +131,7 @@ def test_points_lost_by_the_store_are_indexed_again(home: Path, photos: Path) ->
     assert searcher("query", photos / "red/0.jpg", "--home", home, "--paths").stdout
 
 
+@pytest.mark.embedded
 def test_a_new_model_answers_only_when_its_collection_is_whole(
     home: Path, photos: Path, tmp_path: Path
 ) -> None:

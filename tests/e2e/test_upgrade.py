@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 
 from shared.models import Models, Pair
+from shared.settings import load_settings
+from shared.store.hub import open_hub
 from tests.daemons import Watch, indexer, searcher
 from tests.homes import add_encoder, draw_photos, tiny_encoder
+
+pytestmark = pytest.mark.any_store
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +47,8 @@ def _answer(home: Path, picture: Path) -> dict[str, Any]:
 
 
 def _collections(home: Path) -> set[str]:
-    return {path.name for path in (home / "store").iterdir() if path.is_dir()}
+    with open_hub(load_settings({"home": home}), long_lived=False) as hub:
+        return set(hub.names())
 
 
 def test_there_and_back_without_a_daemon(

@@ -14,6 +14,8 @@ import pytest
 from tests.daemons import Watch, indexer, searcher
 from tests.homes import draw_photos
 
+pytestmark = pytest.mark.any_store
+
 
 def _found(home: Path, query: Path) -> list[str]:
     return searcher("query", query, "--home", home, "--paths", "-n", "99").stdout.splitlines()

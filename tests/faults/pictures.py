@@ -45,7 +45,7 @@ def on_disk(root: Path) -> set[str]:
 
 def stored(home: Path) -> dict[str, ImageRecord]:
     """What the store holds, by relative path; asked of the running owner if there is one."""
-    settings = load_settings({"home": home}, {})
+    settings = load_settings({"home": home})
     store = open_store(settings, Models(settings.models).current().encoder)
     try:
         points = [point.record for page in store.scroll() for point in page]

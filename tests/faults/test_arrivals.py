@@ -15,6 +15,8 @@ from tests.faults.conftest import oracle
 from tests.faults.pictures import draw, picture, stored
 from tests.faults.processes import peak_bytes
 
+pytestmark = pytest.mark.any_store
+
 MANY = 10_000
 PATIENCE_SECONDS = 4 * DEADLINE_SECONDS
 """For ten thousand pictures on a busy machine."""

@@ -16,6 +16,8 @@ from tests.faults.conftest import oracle
 from tests.faults.pictures import on_disk, picture, stored
 from tests.faults.processes import busy_seconds, children, open_files
 
+pytestmark = pytest.mark.any_store
+
 TEMPORARY = {
     "holiday.jpg.part": "holiday.jpg",
     "Unconfirmed 123.crdownload": "download.png",

@@ -13,6 +13,8 @@ from tests.daemons import Watch, indexer
 from tests.faults.conftest import oracle
 from tests.faults.pictures import draw, on_disk, picture, stored
 
+pytestmark = pytest.mark.any_store
+
 
 @pytest.mark.case(20)
 def test_a_thousand_renames_leave_final_paths_and_encode_nothing(
