@@ -28,6 +28,8 @@ def _run(work: Path) -> None:
         ("search", "--pictures", photos, "--k", "6", "16"),
         ("probes", work / "small", "--queries", "500"),
         ("near_duplicates", work / "home"),
+        ("wire",),
+        ("scale",),
     ):
         command = [sys.executable, "-m", f"benchmarks.{script}", *map(str, arguments)]
         subprocess.run(command, check=True)

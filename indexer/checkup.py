@@ -17,13 +17,13 @@ from indexer.once import scan_once
 from indexer.partition import partition_of
 from indexer.repair import mend
 from indexer.roots import Roots
-from shared.errors import JournalError, StoreBusy, StoreError, StoreMissing
+from shared.errors import JournalError, StoreBusy, StoreError, StoreMissing, StoreRefused
 from shared.lock import is_running
 from shared.models import ENCODER_FILE, Models
 from shared.reading import Limits
 from shared.roots import read_roots
 from shared.settings import Settings
-from shared.store.hub import open_hub
+from shared.store.hub import Hub, open_hub
 from shared.store.protocol import VectorStore
 from shared.types import Progress
 
@@ -49,6 +49,7 @@ class _Opened:
     roots: Roots
     store: VectorStore
     shared: bool
+    note: str | None
 
     def examine(self, deep: bool) -> Examination:
         models, roots = Models(self.settings.models), self.roots.all()
@@ -64,6 +65,8 @@ class _Opened:
             shared=self.shared,
         )
         examination.run()
+        if self.note:
+            examination.found.notes.append(self.note)
         return examination
 
 
@@ -225,4 +228,22 @@ def _opened(settings: Settings, home: Home | None = None) -> Iterator[_Opened]:
             journal, roots = Journal(database), Roots(database)
         hub = stack.enter_context(open_hub(settings, long_lived=not settings.qdrant_urls))
         name = Models(settings.models).current().encoder
-        yield _Opened(settings, journal, roots, hub.collection(name), hub.is_shared)
+        store = hub.collection(name)
+        yield _Opened(settings, journal, roots, store, hub.is_shared, _of_the_alias(hub, name))
+
+
+def _of_the_alias(hub: Hub, answering: str) -> str | None:
+    """What is wrong with what others were told of a shared store. Our own commands go by the
+    models, so that nothing of theirs is wrong with it."""
+    if not hub.is_shared:
+        return None
+    try:
+        announced = hub.announced()
+    except StoreRefused as error:
+        return str(error)
+    if announced == answering:
+        return None
+    return (
+        f"the alias points to {announced or 'no collection'}, and {answering} answers: the indexer "
+        "that leads puts it right when it starts"
+    )

@@ -171,6 +171,10 @@ class SharedHub:
         self._server.check()
         self._server.announced.append(name)
 
+    def announced(self) -> str | None:
+        self._server.check()
+        return self._server.announced[-1] if self._server.announced else None
+
     def drop(self, name: str) -> None:
         self._server.check()
         self._server.collections.pop(name, None)

@@ -39,6 +39,13 @@ class Hub(Protocol):
         """Tell others than our own commands that this collection answers from now on."""
         ...
 
+    def announced(self) -> str | None:
+        """The collection of which others were told so; None if they were told of none.
+
+        Raises `StoreRefused` if what they were told leads nowhere.
+        """
+        ...
+
     def drop(self, name: str) -> None:
         """Delete a whole collection; one that is not there is passed over."""
         ...

@@ -81,6 +81,10 @@ class StoreHub:
     def announce(self, name: str) -> None:
         """Nobody but the home's own commands reads an embedded store: nothing to do."""
 
+    def announced(self) -> str | None:
+        """None: see `announce`."""
+        return None
+
     def drop(self, name: str) -> None:
         """Delete a whole collection; one that is not there is passed over."""
         if self._may_exist():

@@ -170,3 +170,30 @@ def test_a_collection_that_is_gone_with_its_alias_is_built_again(
     assert _scan(home, photos).returncode == 0
     assert [one.alias_name for one in someone.get_collection_aliases(full).aliases] == ["gone"]
     is_true(home, photos)
+
+
+def test_an_alias_that_leads_elsewhere_is_noted_and_put_right(
+    home: Path, photos: Path, server: Running, someone: QdrantClient
+) -> None:
+    """Our own commands do not go by it; whoever reads the collection without them does."""
+    connect(home, server.url, qdrant_api_key=KEY, qdrant_prefix="elsewhere")
+    assert _scan(home, photos).returncode == 0
+    vectors = {"image": models.VectorParams(size=512, distance=COSINE)}
+    someone.create_collection("elsewhere-e9", vectors_config=vectors)
+    someone.update_collection_aliases(
+        [
+            models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name="elsewhere")),
+            models.CreateAliasOperation(
+                create_alias=models.CreateAlias(
+                    collection_name="elsewhere-e9", alias_name="elsewhere"
+                )
+            ),
+        ]
+    )
+    answering = Models(home / "models").current().encoder
+    told = f"note: the alias points to e9, and {answering} answers"
+    done = indexer("doctor", "--home", home)
+    assert told in done.stdout
+    assert "all is well" in done.stdout
+    assert _scan(home, photos).returncode == 0
+    assert "note:" not in indexer("doctor", "--home", home).stdout
