@@ -139,24 +139,16 @@ def test_without_a_grace_time_nothing_is_kept(home: Path, indexed: tuple[str, st
     assert _collections(home) == {new}
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_wrong_wishes_get_one_line(home: Path, indexed: tuple[str, str]) -> None:
+    for options, message in (
         ((), "no other encoder waits"),
         (("--to", "zz"), "no encoder with an id that begins with 'zz': known are"),
         (("--to", ""), "2 encoders with an id that begins with ''"),
         (("--rollback",), "no upgrade is under way"),
-    ],
-)
-def test_wrong_wishes_get_one_line(
-    home: Path, indexed: tuple[str, str], options: tuple[str, ...], message: str
-) -> None:
-    done = indexer("upgrade", *options, "--home", home, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"error: {message}")
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_wishes_that_exclude_each_other(home: Path, indexed: tuple[str, str]) -> None:
+    ):
+        done = indexer("upgrade", *options, "--home", home, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"error: {message}")
+        assert len(done.stderr.splitlines()) == 1
     done = indexer("upgrade", "--status", "--rollback", "--home", home, check=False)
     assert done.returncode == 2
