@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from tests.compose.clustering import FILES, try_cluster
 from tests.compose.engine import why_no_engine
 from tests.compose.images import made_images
 from tests.compose.project import Project, project_folder
@@ -32,6 +33,8 @@ def main() -> int:
         images = made_images(folder, trainer=trainer)
         with Project(folder, images) as project:
             try_all(project)
+        with Project(folder, images, FILES) as project:
+            try_cluster(project)
     say("all well")
     return 0
 

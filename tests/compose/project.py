@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,12 @@ class Project:
     """The compose project in `folder` with the images that are named. As a context it is taken down
     in any case, with its volumes; what its containers said is printed if something failed."""
 
-    def __init__(self, folder: Path, images: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        images: Mapping[str, str],
+        files: Sequence[str] = ("docker-compose.yml",),
+    ) -> None:
         self.folder, self.port, self.dashboard = folder, free_port(), free_port()
         self.images = dict(images)
         self._environment = (
@@ -60,6 +65,7 @@ class Project:
             | images
             | {
                 "COMPOSE_PROJECT_NAME": NAME,
+                "COMPOSE_FILE": os.pathsep.join(files),
                 "SEARCH_PORT": str(self.port),
                 "DASHBOARD_PORT": str(self.dashboard),
                 "QDRANT_CPUS": "1",
