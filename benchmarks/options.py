@@ -1,0 +1,72 @@
+"""What every benchmark takes on its command line."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parent.parent / "examples" / "photos"
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`pictures`: real ones, whose vectors and pixels everything is made from. `full_size`:
+    photographs as a camera writes them, or as near as there are. `work` keeps what was made for the
+    next run; `out` gets the figures. `quick`: everything small, to see that it runs."""
+
+    pictures: Path
+    full_size: Path
+    work: Path
+    out: Path
+    quick: bool
+    seed: int
+
+    def home(self, name: str) -> Path:
+        """A folder below `work`, told apart by size, so that quick runs leave the others alone."""
+        return self.work / ("quick" if self.quick else "whole") / name
+
+
+def run_with(doc: str | None, measure: Callable[[Options], None]) -> None:
+    """Parse the command line, then measure; without --work in a folder that is removed."""
+    parser = _parser(doc)
+    given = parser.parse_args()
+    if given.work:
+        measure(_options(given, given.work))
+        return
+    with tempfile.TemporaryDirectory(prefix="lookalike-bench-") as work:
+        measure(_options(given, Path(work)))
+
+
+def arguments(options: Options) -> Sequence[str]:
+    """The same options as a command line of another benchmark."""
+    paths = ("pictures", "full_size", "work", "out")
+    named = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in paths]
+    return [*named, f"--seed={options.seed}", *(["--quick"] if options.quick else [])]
+
+
+def _parser(doc: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pictures", type=Path, default=EXAMPLES, metavar="FOLDER")
+    parser.add_argument("--full-size", type=Path, default=EXAMPLES, metavar="FOLDER")
+    parser.add_argument("--work", type=Path, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def _options(given: argparse.Namespace, work: Path) -> Options:
+    return Options(
+        pictures=given.pictures.resolve(),
+        full_size=given.full_size.resolve(),
+        work=work.resolve(),
+        out=given.out.resolve(),
+        quick=given.quick,
+        seed=given.seed,
+    )
