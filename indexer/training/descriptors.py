@@ -7,23 +7,27 @@ LiteRT has.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.training.runtime import keras
+
+Floats = NDArray[np.float32]
 
 ORIENTATIONS = 6
 """Directions of gradients told apart, over the whole circle."""
 
-_SQUARINGS = 2
-# cos^4 of the angle to a direction is .56 half-way to the next one and .06 at it: a soft assignment
-# to two neighbours, as in Dalal and Triggs (2005), without an arc tangent.
+_AXES = np.arange(ORIENTATIONS // 2) * (2 * math.pi / ORIENTATIONS)
+"""Angles of one half of the directions; the other half are their opposites."""
 
-_ANGLES = np.arange(ORIENTATIONS) * (2 * math.pi / ORIENTATIONS)
-_DIRECTIONS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)]).astype(np.float32)
+_SQUARE = 2
+"""Pixels of so many rows and columns are computed together, as channels: LiteRT is fast where there
+are many. Kernels stay below the 1,024 numbers from which they would be rounded to int8."""
 
-_BRIGHTNESS = np.array([[0.299], [0.587], [0.114]], np.float32)
+_BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)
 """ITU-R BT.601."""
 
 _TINY = 1e-6
@@ -40,46 +44,80 @@ def shrunk(picture: Any, factor: int) -> Any:
     return keras.layers.AveragePooling2D(factor)(picture) if factor > 1 else picture
 
 
-def gradients(picture: Any) -> Any:
-    """(n, size, size, 6): length of each pixel's gradient of brightness, shared out over
-    `ORIENTATIONS` directions."""
-    ops = keras.ops
-    grey = ops.matmul(picture, _BRIGHTNESS)
-    wide = ops.pad(grey, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
-    across = wide[:, 1:-1, 2:] - wide[:, 1:-1, :-2]
-    down = wide[:, 2:, 1:-1] - wide[:, :-2, 1:-1]
-    length = ops.sqrt(across * across + down * down + _TINY**2)
-    heading = ops.concatenate([across, down], axis=-1) / length
-    share = ops.relu(ops.matmul(heading, _DIRECTIONS))
-    for _ in range(_SQUARINGS):
-        share = share * share
-    return share * length
-
-
 def gradient_cells(picture: Any, cell: int) -> Any:
-    """(n, size / cell, size / cell, 6): mean `gradients` over squares of `cell` pixels."""
-    return keras.layers.AveragePooling2D(cell)(gradients(picture))
+    """(n, size / cell, size / cell, 6): over squares of `cell` pixels, an even number, the mean
+    length of the gradient of brightness, shared out over `ORIENTATIONS` directions.
+
+    A direction's share is cos^4 of the angle to it: .56 half-way to the next one and .06 at it, a
+    soft assignment to two neighbours, as in Dalal and Triggs (2005), without an arc tangent.
+    """
+    ops = keras.ops
+    slopes = ops.conv(_widened(picture), _slopes(), strides=_SQUARE, padding="valid")
+    squares = slopes * slopes
+    # Of three axes at 60 degrees the squared slopes add up to 3/2 of the squared length.
+    tiny = np.full(squares.shape[-1], _TINY**2, np.float32)
+    lengths = ops.conv(squares, _of_pixel(2 / 3), padding="valid") + tiny
+    weights = squares * ops.rsqrt(lengths * lengths * lengths)
+    forward = ops.relu(slopes)
+    means, step = _means(cell // _SQUARE), cell // _SQUARE
+    ahead = ops.conv(forward * forward * weights, means, strides=step, padding="valid")
+    both = ops.conv(squares * weights, means, strides=step, padding="valid")
+    return ops.concatenate([ahead, both - ahead], axis=-1)
+
+
+def _widened(picture: Any) -> Any:
+    """With the outermost pixels once more around it."""
+    join = keras.ops.concatenate
+    tall = join([picture[:, :1], picture, picture[:, -1:]], axis=1)
+    return join([tall[:, :, :1], tall, tall[:, :, -1:]], axis=2)
+
+
+def _slopes() -> Floats:
+    """A kernel from RGB to central differences of brightness along each axis, for the pixels of a
+    square: (`_SQUARE` + 2, `_SQUARE` + 2, 3, `_SQUARE`² * 3)."""
+    edge = _SQUARE + 2
+    kernel = np.zeros((edge, edge, 3, _SQUARE, _SQUARE, len(_AXES)), np.float32)
+    across, down = (np.multiply.outer(_BRIGHTNESS, turn(_AXES)) for turn in (np.cos, np.sin))
+    for row in range(_SQUARE):
+        for column in range(_SQUARE):
+            kernel[row + 1, column + 2, :, row, column] += across
+            kernel[row + 1, column, :, row, column] -= across
+            kernel[row + 2, column + 1, :, row, column] += down
+            kernel[row, column + 1, :, row, column] -= down
+    return kernel.reshape(edge, edge, 3, -1)
+
+
+def _of_pixel(factor: float) -> Floats:
+    """A 1 x 1 kernel that gives each channel the sum of its pixel's channels, times `factor`."""
+    of_one = np.full((len(_AXES), len(_AXES)), factor, np.float32)
+    return np.kron(np.eye(_SQUARE**2, dtype=np.float32), of_one)[None, None]
+
+
+def _means(squares: int) -> Floats:
+    """A kernel from pixels as channels to the mean along each axis over `squares` x `squares`."""
+    count = (_SQUARE * squares) ** 2
+    of_square = np.tile(np.eye(len(_AXES), dtype=np.float32), (_SQUARE**2, 1)) / count
+    return np.broadcast_to(of_square, (squares, squares, *of_square.shape)).astype(np.float32)
+
+
+OPPOSITE = [(ORIENTATIONS // 2 - number) % ORIENTATIONS for number in range(ORIENTATIONS)]
+"""For each direction the one that it is in the picture flipped left to right."""
 
 
 def mirrored_gradients(cells: Any) -> Any:
     """What `gradient_cells` gives of the pictures flipped left to right."""
-    swapped = [(ORIENTATIONS // 2 - number) % ORIENTATIONS for number in range(ORIENTATIONS)]
-    return keras.ops.matmul(mirrored(cells), np.eye(ORIENTATIONS, dtype=np.float32)[swapped])
+    swapped = np.eye(ORIENTATIONS, dtype=np.float32)[OPPOSITE]
+    return keras.ops.conv(keras.ops.flip(cells, axis=2), swapped[None, None], padding="valid")
 
 
 def colour_cells(picture: Any, cell: int) -> Any:
     """(n, size / cell, size / cell, 6): mean and deviation of brightness and two colour axes over
     squares of `cell` pixels."""
-    axes = keras.ops.matmul(picture, _OPPONENT)
+    axes = keras.ops.conv(picture, _OPPONENT[None, None], padding="valid")
     mean = keras.layers.AveragePooling2D(cell)(axes)
     square = keras.layers.AveragePooling2D(cell)(axes * axes)
     deviation = keras.ops.sqrt(keras.ops.relu(square - mean * mean) + _TINY)
     return keras.ops.concatenate([mean, deviation], axis=-1)
-
-
-def mirrored(cells: Any) -> Any:
-    """Flipped left to right."""
-    return keras.ops.flip(cells, axis=2)
 
 
 def layout(cells: Any) -> Any:
@@ -102,7 +140,8 @@ def patches(cells: Any, *, block: int, step: int) -> Any:
     # Slices with a stride are slow in LiteRT, so there are few: cells of one step become channels.
     joined = _windows(cells, step, step) if step > 1 else cells
     grid = _windows(joined, block // step, 1)
-    return keras.layers.Reshape((-1, grid.shape[-1]))(grid)
+    _, height, width, length = grid.shape
+    return keras.ops.reshape(grid, (-1, height * width, length))
 
 
 def _windows(cells: Any, block: int, step: int) -> Any:
@@ -116,14 +155,28 @@ def _windows(cells: Any, block: int, step: int) -> Any:
     return keras.ops.concatenate(shifted, axis=-1) if block > 1 else cells
 
 
-def with_places(rows: Any, extent: float) -> Any:
-    """Rows of patches of a square picture, with each one's row and column in it appended, in
-    [-extent / 2, extent / 2]: what lies where shall matter a little (Sánchez et al., *Modeling the
-    spatial layout of images beyond spatial pyramids*, 2012)."""
-    line = np.linspace(-extent / 2, extent / 2, math.isqrt(rows.shape[1]))
-    places = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1).reshape(-1, 2)
-    # Added to a zero of the right batch size, since a graph has no constant of unknown length.
-    return keras.ops.concatenate([rows, rows[:, :, :2] * 0.0 + places.astype(np.float32)], axis=-1)
+def mirrored_order(channels: Sequence[int], *, block: int, step: int) -> NDArray[np.int64]:
+    """(block² * c,): where in a patch's row stands what is at each place of the row that the
+    flipped picture has of it, `channels` being where in a cell's channels stands what is at each
+    channel of the flipped cell."""
+    size = block * block * len(channels)
+    cells = np.arange(size, dtype=np.float32).reshape(1, block, block, -1)
+    rows = [
+        np.asarray(patches(each, block=block, step=step)).ravel().astype(np.int64)
+        for each in (cells, cells[:, :, ::-1][..., list(channels)])
+    ]
+    return np.argsort(rows[0])[rows[1]]
+
+
+def places(patches: int, extent: float) -> Floats:
+    """(patches, 2): row and column of each patch of a square picture, in [-extent / 2, extent / 2].
+
+    What lies where shall matter a little (Sánchez et al., *Modeling the spatial layout of images
+    beyond spatial pyramids*, 2012).
+    """
+    line = np.linspace(-extent / 2, extent / 2, math.isqrt(patches))
+    grid = np.stack(np.meshgrid(line, line, indexing="ij"), axis=-1)
+    return grid.reshape(-1, 2).astype(np.float32)
 
 
 def of_unit_length(rows: Any) -> Any:

@@ -9,6 +9,7 @@ wherever in the picture it is. No labels are needed.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,39 +78,63 @@ def fit_vocabulary(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at patches (n, p, d): they become `patches @ basis + offset`, with `basis`
+    (d, dimensions) and `offset` (dimensions,) or (p, dimensions), both float32."""
+
+    basis: NDArray[np.float32]
+    offset: NDArray[np.float32]
+
+
 class FisherVectors(keras.layers.Layer):  # type: ignore[misc]
-    """Patches (n, patches, d) to Fisher vectors (n, 2 * words * dimensions) of unit length.
+    """Patches (n, p, d) to Fisher vectors (n, 2 * words * dimensions) of unit length, the mean of
+    those that each of `views` gives; by default one that uses the vocabulary as it is.
 
     Signed square roots keep frequent words from outweighing the rest, as in the paper.
     """
 
-    def __init__(self, vocabulary: Vocabulary, **options: Any) -> None:
+    def __init__(self, vocabulary: Vocabulary, views: Sequence[View] = (), **options: Any) -> None:
         super().__init__(trainable=False, **options)
         self._vocabulary = vocabulary
+        own = View(vocabulary.basis, -(vocabulary.mean @ vocabulary.basis))
+        self._views = list(views) or [own]
 
     def call(self, patches: Any) -> Any:
         """The derivatives of each picture's log-likelihood by means and variances."""
         ops, v = keras.ops, self._vocabulary
-        reduced = ops.matmul(patches, v.basis) - v.mean @ v.basis
+        words, dimensions = v.means.shape
+        reduced = self._reduced(patches)
         squares = reduced * reduced
         shares = ops.softmax(self._log_likelihoods(reduced, squares), axis=-1)
-        count = float(patches.shape[1])
-        turned = ops.transpose(shares, (0, 2, 1))
+        # From here on a row of the batch is one picture in one view.
+        count = patches.shape[1]
+        shares = ops.reshape(shares, (-1, count, words))
+        both = ops.reshape(ops.concatenate([reduced, squares], -1), (-1, count, 2 * dimensions))
         zeroth = ops.expand_dims(ops.mean(shares, axis=1), -1)
-        first = ops.matmul(turned, reduced) / count
-        second = ops.matmul(turned, squares) / count
+        moments = ops.matmul(ops.transpose(shares, (0, 2, 1)), both) / float(count)
+        first, second = moments[..., :dimensions], moments[..., dimensions:]
         root, spread = np.sqrt(v.priors)[:, None], np.sqrt(v.variances)
         by_means = (first - zeroth * v.means) / (root * spread)
         by_variances = (second - 2 * v.means * first + (v.means**2 - v.variances) * zeroth) / (
             np.sqrt(np.float32(2)) * root * v.variances
         )
         whole = ops.concatenate([by_means, by_variances], axis=-1)
-        whole = ops.reshape(whole, (-1, 2 * v.means.size))
-        rooted = whole / ops.sqrt(ops.abs(whole) + _TINY)
-        return rooted / (ops.sqrt(ops.sum(rooted * rooted, axis=-1, keepdims=True)) + _TINY)
+        return self._mean_of_views(ops.reshape(whole, (-1, 2 * v.means.size)))
+
+    def _reduced(self, patches: Any) -> Any:
+        """(n * views * p, dimensions): rows, for LiteRT multiplies two matrices fastest."""
+        ops = keras.ops
+        count, length = patches.shape[1:]
+        rows, seen = ops.reshape(patches, (-1, length)), []
+        for view in self._views:
+            dimensions = view.basis.shape[1]
+            turned = ops.reshape(ops.matmul(rows, view.basis), (-1, count, dimensions))
+            seen.append(turned + view.offset)
+        return ops.reshape(ops.concatenate(seen, axis=1), (-1, dimensions))
 
     def _log_likelihoods(self, reduced: Any, squares: Any) -> Any:
-        """(n, patches, words), up to a constant of each patch."""
+        """(rows, words), up to a constant of each patch."""
         ops, v = keras.ops, self._vocabulary
         precision = 1 / v.variances
         constant = np.log(v.priors) - 0.5 * (np.log(v.variances) + v.means**2 * precision).sum(
@@ -120,3 +145,10 @@ class FisherVectors(keras.layers.Layer):  # type: ignore[misc]
             - ops.matmul(squares, 0.5 * precision.T)
             + constant
         )
+
+    def _mean_of_views(self, whole: Any) -> Any:
+        """Square roots with their signs, unit length, mean over the views."""
+        ops = keras.ops
+        rooted = whole / ops.sqrt(ops.abs(whole) + _TINY)
+        unit = rooted / (ops.sqrt(ops.sum(rooted * rooted, axis=-1, keepdims=True)) + _TINY)
+        return ops.mean(ops.reshape(unit, (-1, len(self._views), unit.shape[-1])), axis=1)

@@ -6,7 +6,7 @@ patches, against vocabularies fitted on the user's own pictures. No labels are n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.training.descriptors import (
+    OPPOSITE,
     colour_cells,
     gradient_cells,
     layout,
-    mirrored,
     mirrored_gradients,
+    mirrored_order,
     of_unit_length,
     patches,
+    places,
     shrunk,
-    with_places,
 )
-from indexer.training.fisher import FisherVectors, Vocabulary, fit_vocabulary
+from indexer.training.fisher import FisherVectors, View, Vocabulary, fit_vocabulary
 from indexer.training.runtime import keras
 from shared.types import Pixels, Progress
 
@@ -39,12 +40,13 @@ class PatchStatistic:
     """Patches of a picture, as Fisher vectors over `words` Gaussians of `dimensions` each.
 
     `cells`: from a picture to the cells that patches are cut from, `block` x `block` at every
-    `step`-th; `mirror`: those cells of the flipped picture. `as_direction`: a patch's contrast does
-    not count. `extent`: how much its place does, see `with_places`.
+    `step`-th; `mirror`: for each channel of a cell the one that it is in the flipped picture.
+    `as_direction`: a patch's contrast does not count. `extent`: how much its place does, see
+    `places`.
     """
 
     cells: Callable[[Any], Any]
-    mirror: Callable[[Any], Any]
+    mirror: Sequence[int]
     block: int
     step: int
     as_direction: bool
@@ -52,16 +54,39 @@ class PatchStatistic:
     words: int = 32
     dimensions: int = 32
 
-    def patches(self, cells: Any) -> Any:
-        """(n, patches, d) of cells."""
-        rows = patches(cells, block=self.block, step=self.step)
-        return with_places(of_unit_length(rows) if self.as_direction else rows, self.extent)
+    def patches(self, picture: Any) -> Any:
+        """(n, patches, d) of a picture."""
+        rows = patches(self.cells(picture), block=self.block, step=self.step)
+        return of_unit_length(rows) if self.as_direction else rows
+
+    def with_places(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, patches, d + 2): what vocabularies are fitted on."""
+        there = np.broadcast_to(places(rows.shape[1], self.extent), (*rows.shape[:2], 2))
+        return np.concatenate([rows, there], axis=-1)
+
+    def views(self, patches: int, vocabulary: Vocabulary) -> tuple[View, View]:
+        """The patches of the picture, and what the flipped picture would have in their place."""
+        look, place = vocabulary.basis[:-2], vocabulary.basis[-2:]
+        there, centre = places(patches, self.extent), vocabulary.mean @ vocabulary.basis
+        order = mirrored_order(self.mirror, block=self.block, step=self.step)
+        flipped = np.empty_like(look)
+        flipped[order] = look
+        return (
+            View(look, there @ place - centre),
+            View(flipped, (there * np.array([1, -1], np.float32)) @ place - centre),
+        )
+
+    def fisher_vectors(self, picture: Any, vocabulary: Vocabulary, name: str) -> Any:
+        """(n, 2 * words * dimensions), the mean of the picture's and of the flipped picture's: a
+        thing that looks left is like the same thing that looks right."""
+        rows = self.patches(picture)
+        return FisherVectors(vocabulary, self.views(rows.shape[1], vocabulary), name=name)(rows)
 
 
 PATCH_STATISTICS: Mapping[str, PatchStatistic] = {
     "shapes": PatchStatistic(
         cells=lambda picture: gradient_cells(shrunk(picture, 2), 4),
-        mirror=mirrored_gradients,
+        mirror=OPPOSITE,
         block=4,
         step=1,
         as_direction=True,
@@ -69,7 +94,7 @@ PATCH_STATISTICS: Mapping[str, PatchStatistic] = {
     ),
     "textures": PatchStatistic(
         cells=lambda picture: gradient_cells(picture, 4),
-        mirror=mirrored_gradients,
+        mirror=OPPOSITE,
         block=4,
         step=2,
         as_direction=True,
@@ -77,7 +102,7 @@ PATCH_STATISTICS: Mapping[str, PatchStatistic] = {
     ),
     "colours": PatchStatistic(
         cells=lambda picture: colour_cells(shrunk(picture, 2), 2),
-        mirror=mirrored,
+        mirror=range(6),
         block=2,
         step=2,
         as_direction=False,
@@ -93,17 +118,14 @@ def statistics(size: int, vocabularies: Mapping[str, Vocabulary]) -> Any:
     (n, d) each: a Fisher vector for each of `PATCH_STATISTICS`, and ``"layout"``, where in the
     picture edges run which way.
 
-    Every block is the mean of the picture's and of the flipped picture's: a thing that looks left
-    is like the same thing that looks right.
+    Every block is the mean of the picture's and of the flipped picture's.
     """
     picture = keras.Input((size, size, 3), name="picture")
-    cells = {name: kind.cells(picture) for name, kind in PATCH_STATISTICS.items()}
-    blocks = {}
-    for name, kind in PATCH_STATISTICS.items():
-        fisher = FisherVectors(vocabularies[name], name=name)
-        both = [fisher(kind.patches(each)) for each in (cells[name], kind.mirror(cells[name]))]
-        blocks[name] = keras.layers.Average()(both)
-    coarse = shrunk(cells["shapes"], 2)
+    blocks = {
+        name: kind.fisher_vectors(picture, vocabularies[name], name)
+        for name, kind in PATCH_STATISTICS.items()
+    }
+    coarse = shrunk(PATCH_STATISTICS["shapes"].cells(picture), 2)
     both = [layout(each) for each in (coarse, mirrored_gradients(coarse))]
     blocks["layout"] = keras.layers.Average()(both)
     return keras.Model(picture, blocks, name="statistics")
@@ -128,12 +150,12 @@ def fit_vocabularies(pictures: Pixels, seed: int, progress: Progress) -> dict[st
 def _sample(kind: PatchStatistic, pictures: Pixels, seed: int) -> NDArray[np.float32]:
     size = pictures.shape[1]
     picture = keras.Input((size, size, 3))
-    model = keras.Model(picture, kind.patches(kind.cells(picture)))
+    model = keras.Model(picture, kind.patches(picture))
     of_each = max(1, _PATCHES // len(pictures))
     random = np.random.default_rng(seed)
     kept: list[NDArray[np.float32]] = []
     for start in range(0, len(pictures), _AT_ONCE):
         batch = pictures[start : start + _AT_ONCE].astype(np.float32) / np.float32(255)
-        found: NDArray[np.float32] = model(batch, training=False).numpy()
+        found = kind.with_places(model(batch, training=False).numpy())
         kept += [of_one[random.permutation(len(of_one))[:of_each]] for of_one in found]
     return np.concatenate(kept)

@@ -111,7 +111,8 @@ def train(
 
     make_repeatable(config.seed)
     recipe = recipe_for(config)
-    with PixelSource(recipe.spec, limits, workers=config.workers) as source:
+    scratch = models.root
+    with PixelSource(recipe.spec, limits, workers=config.workers, scratch=scratch) as source:
         checked = check_images(paths, source, progress)
         if not checked.good:
             path, reason = checked.refused[0]

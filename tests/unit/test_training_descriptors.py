@@ -12,12 +12,11 @@ from indexer.training.descriptors import (
     ORIENTATIONS,
     colour_cells,
     gradient_cells,
-    gradients,
-    mirrored,
     mirrored_gradients,
+    mirrored_order,
     of_unit_length,
     patches,
-    with_places,
+    places,
 )
 from indexer.training.statistics import PATCH_STATISTICS, fit_vocabularies, statistics
 from shared.types import Pixels
@@ -109,13 +108,47 @@ def test_patches_are_those_of_a_plain_loop(block: int, step: int) -> None:
     np.testing.assert_array_equal(found[..., order], np.array(wanted)[..., wanted_order])
 
 
+@pytest.mark.parametrize(("block", "step"), [(4, 1), (4, 2), (2, 2)])
+def test_a_mirrored_order_turns_patches_into_those_of_the_flipped_picture(
+    block: int, step: int
+) -> None:
+    cells = np.random.default_rng(1).random((1, 8, 8, 3), np.float32)
+    swapped = [2, 1, 0]
+    order = mirrored_order(swapped, block=block, step=step)
+    straight = np.asarray(patches(cells, block=block, step=step))
+    flipped = np.asarray(patches(cells[:, :, ::-1][..., swapped], block=block, step=step))
+    edge = round(straight.shape[1] ** 0.5)
+    by_place = straight[0].reshape(edge, edge, -1)[:, ::-1].reshape(edge * edge, -1)
+    np.testing.assert_array_equal(by_place[:, order], flipped[0])
+
+
 def test_places_are_row_and_column_of_the_patch() -> None:
-    rows = np.ones((2, 9, 4), np.float32)
-    found = np.asarray(with_places(rows, 0.8))
-    np.testing.assert_array_equal(found[..., :4], rows)
     line = [-0.4, 0.0, 0.4]
     wanted = [[y, x] for y in line for x in line]
-    np.testing.assert_allclose(found[..., 4:], [wanted, wanted], atol=1e-6)
+    np.testing.assert_allclose(places(9, 0.8), wanted, atol=1e-6)
+    rows = np.ones((2, 9, 4), np.float32)
+    found = PATCH_STATISTICS["shapes"].with_places(rows)
+    np.testing.assert_array_equal(found[..., :4], rows)
+    extent = PATCH_STATISTICS["shapes"].extent
+    np.testing.assert_array_equal(found[..., 4:], [places(9, extent)] * 2)
+
+
+def by_pixels(picture: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(h, w, 6) of one picture: each pixel's gradient, shared out, in plain NumPy."""
+    grey = np.pad(picture.astype(np.float64) @ [0.299, 0.587, 0.114], 1, mode="symmetric")
+    across, down = grey[1:-1, 2:] - grey[1:-1, :-2], grey[2:, 1:-1] - grey[:-2, 1:-1]
+    length, heading = np.hypot(across, down), np.arctan2(down, across)
+    angles = np.arange(ORIENTATIONS) * 2 * np.pi / ORIENTATIONS
+    share: NDArray[np.float64] = np.cos(heading[..., None] - angles).clip(0) ** 4
+    return share * length[..., None]
+
+
+@pytest.mark.parametrize("cell", [2, 4, 8])
+def test_gradient_cells_are_means_of_what_pixels_have(cell: int) -> None:
+    picture = scenes(1, 6).astype(np.float32) / np.float32(255)
+    edge = SIZE // cell
+    wanted = by_pixels(picture[0]).reshape(edge, cell, edge, cell, -1).mean(axis=(1, 3))
+    np.testing.assert_allclose(gradient_cells(picture, cell)[0], wanted, atol=1e-5)
 
 
 def test_faint_rows_stay_shorter_than_lively_ones() -> None:
@@ -128,15 +161,16 @@ def test_faint_rows_stay_shorter_than_lively_ones() -> None:
 def test_a_vertical_edge_runs_across(left: float, right: float, direction: int) -> None:
     picture = np.full((1, 16, 16, 3), left, np.float32)
     picture[:, :, 8:] = right
-    found = np.asarray(gradients(picture))[0]
+    found = np.asarray(gradient_cells(picture, 2))[0]
     lively = found.sum(axis=2) > 1e-3
-    assert lively[:, 7:9].all()
-    assert lively.sum() == 2 * 16
-    assert (found[:, 7:9].argmax(axis=2) == direction).all()
-    np.testing.assert_allclose(found[:, 7:9, direction], 1, atol=1e-4)
+    assert lively[:, 3:5].all()
+    assert lively.sum() == 2 * 8
+    assert (found[:, 3:5].argmax(axis=2) == direction).all()
+    # One of a cell's two columns of pixels lies at the edge.
+    np.testing.assert_allclose(found[:, 3:5, direction], 1 / 2, atol=1e-4)
     # cos^4 of 60 degrees goes to each neighbour, nothing to the other half of the circle.
     beside = [(direction + 1) % ORIENTATIONS, (direction - 1) % ORIENTATIONS]
-    np.testing.assert_allclose(found[:, 7:9, beside], 0.0625, atol=1e-4)
+    np.testing.assert_allclose(found[:, 3:5, beside], 0.0625 / 2, atol=1e-4)
     assert found[..., (direction + 3) % ORIENTATIONS].max() < 1e-5
 
 
@@ -150,5 +184,7 @@ def test_cells_mirror_as_pictures_do() -> None:
             atol=1e-5,
         )
         np.testing.assert_allclose(
-            mirrored(colour_cells(picture, cell)), colour_cells(flipped, cell), atol=1e-3
+            np.asarray(colour_cells(picture, cell))[:, :, ::-1],
+            colour_cells(flipped, cell),
+            atol=1e-3,
         )
