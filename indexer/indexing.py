@@ -62,7 +62,7 @@ class Indexing:
         Raises `NoModel`, `ModelError`, `StoreError`, `DiskFull`.
         """
         self.check_space()
-        targets = Targets(self.home.models, self._hub)
+        targets = Targets(self.home.models, self._hub, threads=self.settings.workers)
         self._agree(targets)
         role = self._new_role(targets)
         role.begin()

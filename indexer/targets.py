@@ -5,21 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from indexer.encoding import ParallelEncoder
 from indexer.pipeline import Target
 from indexer.upgrading import kept_pair
-from shared.encoder import LiteRTEncoder
 from shared.models import ENCODER_FILE, Models, Pair
 from shared.store.hub import Hub
 
 
 class Targets:
-    """Opens the collections of current, next and previous model.
+    """Opens the collections of current, next and previous model; encoders use `threads`.
 
     Raises `NoModel` or `ModelError` if the models cannot be used, `StoreError` if the store cannot.
     """
 
-    def __init__(self, models: Models, hub: Hub) -> None:
-        self._models, self._hub = models, hub
+    def __init__(self, models: Models, hub: Hub, *, threads: int = 1) -> None:
+        self._models, self._hub, self._threads = models, hub, threads
         self._pairs = self._read()
         self.all: list[Target] = [self._open(self.pair, self.next_generation)]
         self.all += [self._open(pair) for pair in (self.next_encoder, self._pairs[2]) if pair]
@@ -70,7 +70,12 @@ class Targets:
 
     def _open(self, pair: Pair, beside: Pair | None = None) -> Target:
         bundle = self._models.bundle(pair.encoder)
-        encoder = LiteRTEncoder(bundle.read(ENCODER_FILE), bundle_id=bundle.id, spec=bundle.spec)
+        encoder = ParallelEncoder(
+            bundle.read(ENCODER_FILE),
+            bundle_id=bundle.id,
+            spec=bundle.spec,
+            threads=self._threads,
+        )
         store = self._hub.collection(pair.encoder, create=True)
         following = self._models.clustering(beside) if beside else None
         return Target(encoder, self._models.clustering(pair), store, following)

@@ -20,6 +20,10 @@ _JOBS_A_MESSAGE = 8
 """Jobs sent together. A worker gets the next group while it is still at the last one, so that it
 never waits for the parent."""
 
+_AHEAD = 128
+"""Pictures under way beside those: workers go on with them while their parent encodes and writes,
+which for small pictures takes it longer than them. At 49 KB a picture they are 6 MB."""
+
 MAX_PAUSE_SECONDS = 2.0
 
 _Keyed = tuple[int, Job]
@@ -37,7 +41,7 @@ class DecodingPool:
     def __init__(
         self, specs: Sequence[PixelSpec], limits: Limits, *, workers: int, timeout_seconds: float
     ) -> None:
-        self.capacity = workers * _JOBS_A_MESSAGE * 4
+        self.capacity = workers * _JOBS_A_MESSAGE * 2 + _AHEAD
         self._jobs: queue.Queue[list[_Keyed] | None] = queue.Queue(2 * self.capacity)
         self._outcomes: queue.Queue[tuple[int, Outcome]] = queue.Queue()
         self._gathered: list[_Keyed] = []
