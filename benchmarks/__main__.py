@@ -1,38 +1,42 @@
-"""`python -m benchmarks [WORK]`: every benchmark; WORK keeps pictures and homes between runs."""
+"""Every benchmark, one after the other: `make bench`, and `make bench-quick` with --quick.
+
+    python -m benchmarks [--only NAME...] [OPTIONS]
+
+Prints every table and writes `benchmarks/RESULTS.md`; with --quick, which only shows that all of it
+runs, nothing is kept unless --out says where. --pictures and --full-size name folders of
+photographs to measure with instead of the examples.
+"""
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
+import time
 
-from benchmarks import main_job
-from benchmarks.measure import machine
+from benchmarks.measure import print_table
+from benchmarks.options import Options, arguments, run_with
+from benchmarks.results import ORDER, write
 
 
 def main() -> None:
-    """Print every table."""
-    print(machine())
-    if len(sys.argv) > 1:
-        _run(Path(sys.argv[1]))
-        return
-    with tempfile.TemporaryDirectory() as work:
-        _run(Path(work))
+    """Run those that were named, or all."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--only", nargs="+", choices=ORDER, default=ORDER)
+    chosen, others = parser.parse_known_args()
+    sys.argv[1:] = others
+    run_with(__doc__, lambda options: _run(chosen.only, options))
 
 
-def _run(work: Path) -> None:
-    main_job.main(work)
-    photos = main_job.PHOTOS[0].parent.parent
-    for script, *arguments in (
-        ("search", "--pictures", photos, "--k", "6", "16"),
-        ("probes", work / "small", "--queries", "500"),
-        ("near_duplicates", work / "home"),
-        ("wire",),
-        ("scale",),
-    ):
-        command = [sys.executable, "-m", f"benchmarks.{script}", *map(str, arguments)]
+def _run(names: list[str], options: Options) -> None:
+    rows = []
+    for name in names:
+        started = time.monotonic()
+        command = [sys.executable, "-m", f"benchmarks.{name}", *arguments(options)]
         subprocess.run(command, check=True)
+        rows.append((name, f"{time.monotonic() - started:.0f}"))
+    print_table("How long it took", ("benchmark", "seconds"), rows)
+    print(f"\n{write(options.out)}")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,21 @@
 """What it costs that a picture can crash only its own decoder: worker processes beside threads.
 
-`python -m benchmarks.isolation WORK`, with pictures that the main benchmark made in WORK.
+`python -m benchmarks.isolation [--full-size FOLDER] [--work FOLDER]`
 """
 
 from __future__ import annotations
 
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.decode_alone import decode_all
-from benchmarks.main_job import PHOTOS
-from benchmarks.measure import mosaics, print_table
+from benchmarks.measure import print_table
+from benchmarks.options import Options, run_with
+from benchmarks.photographs import Photographs
 from shared.images import decode
 from shared.reading import Limits, read_file
 from shared.types import PixelSpec
@@ -55,12 +55,17 @@ def rate(way: Callable[[Sequence[Path]], None], paths: Sequence[Path]) -> float:
     return len(paths) / (time.monotonic() - started)
 
 
-def main(work: Path) -> None:
+def main(options: Options) -> None:
     """Print images a second and the ratio to threads, the ways taking turns."""
     rows = []
     ways = (in_threads, in_stock_processes, in_our_pool)
-    for name, tiles, count in (("128 x 128", 1, 8000), ("512 x 512", 4, 2000)):
-        paths = mosaics(work / f"scan-{tiles}", count, tiles, PHOTOS)
+    photographs, work = Photographs(options.full_size), options.home("isolation")
+    small, large = (80, 20) if options.quick else (8_000, 2_000)
+    for name, folder in (
+        ("128 x 128", photographs.shrunk(work / "128", small, 128)),
+        ("512 x 512", photographs.cut(work / "512", large, (512, 512))),
+    ):
+        paths = sorted(folder.rglob("*.jpg"))
         rates = {way: [] for way in ways}  # type: dict[Callable[[Sequence[Path]], None], list[float]]
         for _ in range(3):
             for way in ways:
@@ -75,4 +80,4 @@ def main(work: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    run_with(__doc__, main)

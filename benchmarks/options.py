@@ -16,7 +16,8 @@ RESULTS = Path(__file__).parent / "results"
 class Options:
     """`pictures`: real ones, whose vectors and pixels everything is made from. `full_size`:
     photographs as a camera writes them, or as near as there are. `work` keeps what was made for the
-    next run; `out` gets the figures. `quick`: everything small, to see that it runs."""
+    next run; `out` gets the figures, by default those of a whole run only. `quick`: everything
+    small, to see that it runs."""
 
     pictures: Path
     full_size: Path
@@ -55,7 +56,7 @@ def _parser(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--pictures", type=Path, default=EXAMPLES, metavar="FOLDER")
     parser.add_argument("--full-size", type=Path, default=EXAMPLES, metavar="FOLDER")
     parser.add_argument("--work", type=Path, metavar="FOLDER")
-    parser.add_argument("--out", type=Path, default=RESULTS, metavar="FOLDER")
+    parser.add_argument("--out", type=Path, metavar="FOLDER")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     return parser
@@ -66,7 +67,7 @@ def _options(given: argparse.Namespace, work: Path) -> Options:
         pictures=given.pictures.resolve(),
         full_size=given.full_size.resolve(),
         work=work.resolve(),
-        out=given.out.resolve(),
+        out=(given.out or (work / "results" if given.quick else RESULTS)).resolve(),
         quick=given.quick,
         seed=given.seed,
     )

@@ -137,22 +137,35 @@ def patches(cells: Any, *, block: int, step: int) -> Any:
 
     `step` must divide `block` and the cells' edge.
     """
-    # Slices with a stride are slow in LiteRT, so there are few: cells of one step become channels.
-    joined = _windows(cells, step, step) if step > 1 else cells
-    grid = _windows(joined, block // step, 1)
+    grid = _windows(_joined(cells, step), block // step)
     _, height, width, length = grid.shape
     return keras.ops.reshape(grid, (-1, height * width, length))
 
 
-def _windows(cells: Any, block: int, step: int) -> Any:
-    """(n, h', w', block² * c): at every `step`-th cell, it and its neighbours right and below."""
-    height, width = ((edge - block) // step * step + 1 for edge in cells.shape[1:3])
+def _joined(cells: Any, edge: int) -> Any:
+    """(n, h / edge, w / edge, edge² * c): squares of cells as channels.
+
+    Slices with a stride would do it as well, and are slow in LiteRT.
+    """
+    if edge == 1:
+        return cells
+    ops, (_, height, width, channels) = keras.ops, cells.shape
+    parted = ops.reshape(cells, (-1, height // edge, edge, width // edge, edge, channels))
+    beside = ops.transpose(parted, (0, 1, 3, 2, 4, 5))
+    return ops.reshape(beside, (-1, height // edge, width // edge, edge * edge * channels))
+
+
+def _windows(cells: Any, block: int) -> Any:
+    """(n, h', w', block² * c): at every cell, it and its neighbours right and below."""
+    if block == 1:
+        return cells
+    height, width = (edge - block + 1 for edge in cells.shape[1:3])
     shifted = [
-        cells[:, row : row + height : step, column : column + width : step]
+        cells[:, row : row + height, column : column + width]
         for row in range(block)
         for column in range(block)
     ]
-    return keras.ops.concatenate(shifted, axis=-1) if block > 1 else cells
+    return keras.ops.concatenate(shifted, axis=-1)
 
 
 def mirrored_order(channels: Sequence[int], *, block: int, step: int) -> NDArray[np.int64]:
