@@ -1,267 +1,259 @@
-"""`python -m benchmarks.service PICTURES [WORK]`: the HTTP service under load, with its memory.
+"""`python -m benchmarks.service`: `POST /search` under 1 to 200 clients, with memory.
 
-PICTURES is a folder of photographs. All are indexed; the collection is then filled up to `--images`
-points with vectors drawn from the real ones, each naming a real file. Asked with the photographs of
-`--questions` as JPEGs of 512 x 512 pixels; without it with those of PICTURES, slightly cropped.
+All pictures are indexed; the collection is then filled up with vectors drawn from theirs, each
+naming a real file. Asked with the full-size photographs as JPEGs of 512 x 512 pixels.
 """
 
 from __future__ import annotations
 
-import argparse
-import http.client
-import itertools
-import json
-import multiprocessing
-import random
-import signal
-import socket
-import subprocess
-import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from io import BytesIO
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import psutil
-from PIL import Image
+from matplotlib.figure import Figure
 
-from benchmarks.measure import machine, ours, print_table
-from benchmarks.resampling import home_of, resampled
-from shared.models import Models
-from shared.points import point_id
-from shared.settings import load_settings
-from shared.store.hub import open_store
-from shared.types import StoredImage
+from benchmarks.asking.alone import Alone, alone
+from benchmarks.asking.clients import STAGES, Load, load
+from benchmarks.asking.filling import fill
+from benchmarks.asking.questions import EDGE, body, questions
+from benchmarks.asking.serving import Served, serving
+from benchmarks.options import Options, run_with
+from benchmarks.report import Goal, Report, Table, publish
+from benchmarks.resampling import home_of
 
-NOISE = 0.25
-"""Length of the step that makes a new vector of a real one; see benchmarks/search.py."""
-EDGE = 512
-_BOUNDARY = "lookalike-benchmark"
-_STAGES = ("decode", "encode", "search")
+__all__ = ["fill"]
+
+COLORS = {1: "#2a6f97", 2: "#c0392b"}
+ASKING = 4
+"""Clients while memory is watched."""
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """What a load gave: seconds of every answer, its stages in milliseconds, other statuses."""
+class Plan:
+    """`images` indexed; every number of `workers` under every number of `clients` for `seconds`;
+    `requests` while memory is watched, after `warm` others."""
 
-    clients: int
+    images: int
+    workers: tuple[int, ...]
+    clients: tuple[int, ...]
     seconds: float
-    walls: list[float]
-    stages: list[list[float]]
-    failed: dict[int, int]
+    warm: int
+    requests: int
 
 
-def main() -> None:
-    """Print the tables."""
-    options = _options()
-    home = options.work / f"service-{options.images}"
-    if not home.exists():
-        fill(home_of(options.pictures, home), options.images)
-    bodies = [_body(photo) for photo in questions(options.questions or options.pictures, 200)]
-    print(machine())
-    rows = []
-    for workers in options.workers:
-        with serving(home, workers) as (port, process):
-            load(port, 1, bodies, 2)  # warm
-            for clients in options.clients:
-                found = load(port, clients, bodies, options.seconds)
-                rows.append(_row(workers, found, _memory(process)))
-            if options.requests:
-                _print_memory(port, process, bodies, options.requests)
-    header = ["workers", "clients", "answers/s", "p50 ms", "p99 ms", "max ms"]
-    header += [*(f"{stage} ms" for stage in _STAGES), "rest ms", "503", "other", "MB"]
-    print_table(f"POST /search, {options.images:,} images", header, rows)
+FULL = Plan(100_000, (1, 2), (1, 8, 64, 200), 10, 400, 2_000)
+QUICK = Plan(500, (1, 2), (1, 8), 2, 20, 60)
 
 
-def fill(home: Path, count: int) -> None:
-    """Bring a home's collection to `count` points: resampled vectors, records of real files."""
-    settings = load_settings({"home": home})
-    models = Models(settings.models)
-    pair = models.current()
-    clustering = models.clustering(pair)
-    store = open_store(settings, pair.encoder)
-    try:
-        real = [one for page in store.scroll(with_vectors=True) for one in page]
-        draw = np.random.default_rng(0)
-        vectors = np.stack([_vector(one) for one in real])
-        for start in range(len(real), count, 1000):
-            number = min(1000, count - start)
-            rows = resampled(vectors, number, NOISE, draw)
-            labels = [clustering.label(int(one)) for one in clustering.predict(rows)]
-            chosen = draw.integers(len(real), size=number)
-            store.upsert(
-                [
-                    replace(
-                        real[int(place)].record,
-                        id=point_id("benchmark", f"{start + offset}".encode()),
-                        cluster=(label,),
-                    )
-                    for offset, (place, label) in enumerate(zip(chosen, labels, strict=True))
-                ],
-                rows,
-            )
-        store.tidy()
-        store.flush()
-    finally:
-        store.close()
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One load on so many workers: medians in milliseconds, errors, megabytes afterwards."""
+
+    workers: int
+    clients: int
+    rate: float
+    p50: float
+    p99: float
+    longest: float
+    stages: tuple[float, ...]
+    busy: int
+    wrong: int
+    megabytes: float
+
+    @classmethod
+    def of(cls, workers: int, found: Load, megabytes: float) -> Measured:
+        """Raises ValueError if nobody got an answer."""
+        if not found.good:
+            raise ValueError(f"none of {found.clients} clients got an answer")
+        walls = 1000 * np.array([one.seconds for one in found.good])
+        p50, p99, longest = (float(value) for value in np.percentile(walls, [50, 99, 100]))
+        stages = np.median([one.stages for one in found.good], axis=0)
+        return cls(
+            workers,
+            found.clients,
+            found.rate,
+            p50,
+            p99,
+            longest,
+            tuple(float(value) for value in stages),
+            found.busy,
+            found.wrong,
+            megabytes,
+        )
+
+    def row(self, limit: float) -> list[str]:
+        """As people read it; `limit` in answers/s."""
+        return [
+            str(self.workers),
+            str(self.clients),
+            f"{self.rate:.0f}",
+            f"{self.rate / limit:.2f}",
+            *(f"{value:.1f}" for value in (self.p50, self.p99, self.longest)),
+            *(f"{value:.1f}" for value in self.stages),
+            f"{self.p50 - sum(self.stages):.1f}",
+            str(self.busy),
+            str(self.wrong),
+            f"{self.megabytes:.0f}",
+        ]
 
 
-def _vector(one: StoredImage) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    if one.vector is None:
-        raise ValueError(f"point {one.record.id} has no vector")
-    row = one.vector.astype(np.float32)
-    return row / np.linalg.norm(row)
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Megabytes and open descriptors after so many requests, warmed up before the first."""
+
+    requests: list[int]
+    megabytes: list[float]
+    descriptors: list[int]
+
+    @property
+    def growth(self) -> float:
+        """Megabytes from the first to the last."""
+        return self.megabytes[-1] - self.megabytes[0]
 
 
-def questions(pictures: Path, count: int) -> Iterator[bytes]:
-    """Photographs of the folder as JPEGs of 512 x 512 pixels, slightly cropped."""
-    files = sorted(file for file in pictures.rglob("*") if file.suffix.lower() in (".jpg", ".png"))
-    for file in random.Random(0).sample(files, min(count, len(files))):
-        with Image.open(file) as image:
-            width, height = image.size
-            box = (width * 0.05, height * 0.05, width * 0.95, height * 0.95)
-            small = image.convert("RGB").resize((EDGE, EDGE), Image.Resampling.BICUBIC, box)
-        buffer = BytesIO()
-        small.save(buffer, "JPEG", quality=90)
-        yield buffer.getvalue()
+def measure(options: Options) -> None:
+    """Fill, ask, publish."""
+    plan = QUICK if options.quick else FULL
+    home = filled_home(options, plan.images)
+    pictures = list(questions(options.full_size, 200, options.seed))
+    bodies = [body(picture) for picture in pictures]
+    limit = alone(home, pictures)
+    found, memory = list[Measured](), Memory([], [], [])
+    for workers in plan.workers:
+        with serving(home, workers) as service:
+            load(service.port, ASKING, bodies, 60, plan.warm // ASKING)
+            if not memory.requests:
+                watch(service, bodies, plan.requests, memory)
+            for clients in plan.clients:
+                given = load(service.port, clients, bodies, plan.seconds)
+                found.append(Measured.of(workers, given, service.megabytes()))
+    publish(_report(plan, found, limit, memory), options, lambda figure: draw(figure, found, limit))
 
 
-def _body(picture: bytes) -> bytes:
-    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="q.jpg"\r\n'
-    return f"{head}\r\n".encode() + picture + f"\r\n--{_BOUNDARY}--\r\n".encode()
+def filled_home(options: Options, images: int) -> Path:
+    """The home of an earlier run, or a new one; half a one is made anew."""
+    home = options.home(f"service-{images}")
+    whole = home.with_suffix(".whole")
+    if not whole.exists():
+        shutil.rmtree(home, ignore_errors=True)
+        fill(home_of(options.pictures, home), images)
+        whole.touch()
+    return home
 
 
-@contextmanager
-def serving(home: Path, workers: int) -> Iterator[tuple[int, psutil.Process]]:
-    """A running service: its port and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [*ours("searcher"), "serve", "--home", str(home), "--port", str(port)]
-    with subprocess.Popen(
-        [*command, "--workers", str(workers)], stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            _wait_until_ready(port)
-            yield port, psutil.Process(process.pid)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+def watch(service: Served, bodies: Sequence[bytes], requests: int, memory: Memory) -> None:
+    """Note memory before, after every fifth of the requests, and after the last."""
+    for part in range(6):
+        if part:
+            load(service.port, ASKING, bodies, 120, requests // 5 // ASKING)
+        memory.requests.append(part * (requests // 5 // ASKING) * ASKING)
+        memory.megabytes.append(service.megabytes())
+        memory.descriptors.append(service.descriptors())
 
 
-def _wait_until_ready(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            link.request("GET", "/readyz")
-            if link.getresponse().status == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise TimeoutError("the service is not ready after a minute")
-
-
-def load(port: int, clients: int, bodies: Sequence[bytes], seconds: float) -> Load:
-    """`clients` processes ask one question after the other for so many seconds."""
-    context = multiprocessing.get_context("fork")
-    results: multiprocessing.Queue[list[tuple[float, int, list[float]]]] = context.Queue()
-    started = time.perf_counter()
-    processes = [
-        context.Process(target=_client, args=(port, bodies, seconds, number, results))
-        for number in range(clients)
-    ]
-    for process in processes:
-        process.start()
-    answers = [one for _ in processes for one in results.get()]
-    for process in processes:
-        process.join()
-    good = [one for one in answers if one[1] == 200]
-    return Load(
-        clients,
-        time.perf_counter() - started,
-        [wall for wall, _, _ in good],
-        [stages for _, _, stages in good],
-        dict(Counter(status for _, status, _ in answers if status != 200)),
+def _report(plan: Plan, found: Sequence[Measured], limit: Alone, memory: Memory) -> Report:
+    return Report(
+        name="service",
+        title=f"Load: `POST /search` with {plan.images:,} images",
+        tables=[_table(found, limit), _memory_table(memory)],
+        goals=_goals(plan, found, memory),
+        notes=_notes(plan, limit),
+        measured={
+            "images": plan.images,
+            "loads": [asdict(one) for one in found],
+            "alone": asdict(limit) | {"rate": _limit(limit)},
+            "memory": asdict(memory),
+        },
     )
 
 
-def _client(
-    port: int,
-    bodies: Sequence[bytes],
-    seconds: float,
-    number: int,
-    results: multiprocessing.Queue[list[tuple[float, int, list[float]]]],
-) -> None:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
-    answers, end = list[tuple[float, int, list[float]]](), time.perf_counter() + seconds
-    for place in itertools.count(number * 17):
-        started = time.perf_counter()
-        if started > end:
-            break
-        link.request("POST", "/search", bodies[place % len(bodies)], headers)
-        reply = link.getresponse()
-        content = reply.read()
-        wall = time.perf_counter() - started
-        took = json.loads(content)["took_ms"] if reply.status == 200 else {}
-        answers.append((wall, reply.status, [took.get(stage, 0.0) for stage in _STAGES]))
-        if reply.status == 503:
-            time.sleep(float(reply.headers.get("Retry-After", "1")))
-    results.put(answers)
+def _limit(found: Alone) -> float:
+    return found.rate(len(os.sched_getaffinity(0)))
 
 
-def _row(workers: int, found: Load, megabytes: float) -> list[object]:
-    walls = 1000 * np.array(found.walls)
-    stages = np.median(np.array(found.stages), axis=0)
-    busy = found.failed.get(503, 0)
+def _table(found: Sequence[Measured], limit: Alone) -> Table:
+    header = ["workers", "clients", "answers/s", "of the limit", "p50 ms", "p99 ms", "longest ms"]
+    header += [*(f"{stage} ms" for stage in STAGES), "rest ms", "503", "wrong", "MB"]
+    every = [f"{value:.1f}" for value in (limit.decode, limit.encode, limit.search)]
+    alone_row = ["limit", "", f"{_limit(limit):.0f}", "1.00", "", "", "", *every, "", "", "", ""]
+    rows = [alone_row, *(one.row(_limit(limit)) for one in found)]
+    return Table("Answers under load", header, rows)
+
+
+def _memory_table(memory: Memory) -> Table:
+    rows = [
+        (f"{requests:,}", f"{megabytes:.1f}", str(descriptors))
+        for requests, megabytes, descriptors in zip(
+            memory.requests, memory.megabytes, memory.descriptors, strict=True
+        )
+    ]
+    return Table("Memory over requests", ("requests", "MB", "descriptors"), rows)
+
+
+def _goals(plan: Plan, found: Sequence[Measured], memory: Memory) -> list[Goal]:
+    at = {(one.workers, one.clients): one for one in found}
+    asked = f"{plan.images:,} images"
     return [
-        workers,
-        found.clients,
-        f"{len(walls) / found.seconds:.0f}",
-        *(f"{value:.1f}" for value in np.percentile(walls, [50, 99, 100])),
-        *(f"{value:.1f}" for value in stages),
-        f"{np.median(walls) - stages.sum():.1f}",
-        busy,
-        sum(found.failed.values()) - busy,
-        f"{megabytes:.0f}",
+        Goal(f"load, {asked}, one client: p50", at[1, 1].p50, 15, "at most", "ms"),
+        Goal(f"load, {asked}, one client: p99", at[1, 1].p99, 60, "at most", "ms"),
+        Goal("load, 8 clients, 2 workers", at[2, 8].rate, 100, "at least", "answers/s"),
+        Goal(
+            "load, all: answers that are neither right nor a 503 with Retry-After",
+            sum(one.wrong for one in found),
+            0,
+            "at most",
+        ),
+        Goal(
+            f"load, memory grown over {memory.requests[-1]:,} requests",
+            memory.growth,
+            5,
+            "at most",
+            "MB",
+        ),
     ]
 
 
-def _memory(process: psutil.Process) -> float:
-    """Megabytes that the service and its workers hold, each page once."""
-    family = [process, *process.children(recursive=True)]
-    return sum(one.memory_full_info().pss for one in family) / 2**20
+def _notes(plan: Plan, limit: Alone) -> list[str]:
+    return [
+        f"Clients are processes of the same machine, each asking for {plan.seconds:g} seconds one "
+        f"question after the other, JPEGs of {EDGE} x {EDGE}; they share the processors with the "
+        "service. An answer counts if it came within that time.",
+        f"The limit is decoding, encoding and searching alone in one process: "
+        f"{limit.processor:.1f} ms of a processor a question, on all processors. *rest* is HTTP, "
+        "comparing results pixel by pixel, and waiting for the turn.",
+        "*503*: told to come again, and when; *wrong*: any other answer, or none.",
+        f"Memory is that of the service with one worker and its decoders, shared pages once, after "
+        f"{plan.warm} requests that warm it, with {ASKING} clients.",
+    ]
 
 
-def _print_memory(
-    port: int, process: psutil.Process, bodies: Sequence[bytes], requests: int
-) -> None:
-    """Memory after a tenth of the requests, and after each further tenth."""
-    rows, asked = list[list[object]](), 0
-    while asked < requests:
-        asked += len(load(port, 4, bodies, 5).walls)
-        rows.append([f"{asked:,}", f"{_memory(process):.1f}", process.num_fds()])
-    shown = rows[:: max(1, len(rows) // 10)]
-    print_table("Memory over requests", ["requests", "MB", "descriptors"], [*shown, rows[-1]])
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pictures", type=Path)
-    parser.add_argument("work", type=Path, nargs="?", default=Path("bench"))
-    parser.add_argument("--questions", type=Path)
-    parser.add_argument("--images", type=int, default=100_000)
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64, 200])
-    parser.add_argument("--workers", type=int, nargs="+", default=[1])
-    parser.add_argument("--requests", type=int, default=0, help="of the memory test")
-    return parser.parse_args()
+def draw(figure: Figure, found: Sequence[Measured], limit: Alone) -> None:
+    """Answers/s beside the limit, and waiting times, by the number of clients."""
+    left, right = figure.subplots(1, 2)
+    for workers in sorted({one.workers for one in found}):
+        some = [one for one in found if one.workers == workers]
+        clients = [one.clients for one in some]
+        color, name = COLORS.get(workers), f"{workers} worker{'s' * (workers > 1)}"
+        shown: dict[str, Any] = {"color": color, "marker": "o"}
+        left.plot(clients, [one.rate for one in some], label=name, **shown)
+        right.plot(clients, [one.p50 for one in some], label=f"{name}, p50", **shown)
+        p99 = [one.p99 for one in some]
+        right.plot(clients, p99, label=f"{name}, p99", linestyle="--", **shown)
+    left.axhline(_limit(limit), color="#888888", label="decode, encode and search alone")
+    left.set(xlabel="clients", ylabel="answers/s", ylim=(0, None))
+    right.set(xlabel="clients", ylabel="milliseconds until the answer", yscale="log")
+    right.yaxis.set_major_formatter("{x:g}")
+    for axes in (left, right):
+        axes.set_xscale("log")
+        ticks = sorted({one.clients for one in found})
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.minorticks_off()
+        axes.legend(frameon=False)
 
 
 if __name__ == "__main__":
-    main()
+    run_with(__doc__, measure)

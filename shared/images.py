@@ -83,7 +83,11 @@ def pixels(
     """
     limits = limits or Limits()
     data = source if isinstance(source, bytes) else read_file(source, limits)[0]
-    return decode(data, [spec], limits).pixels[0]
+    with _refusals():
+        image = _open(data, limits)
+        turn = _orientation(image)
+        (scaled,) = _at_scales(image, data, [spec], limits)
+        return _array(_fitted(scaled, spec, turn))
 
 
 def thumbnail(data: bytes, edge: int, limits: Limits | None = None) -> Image.Image:
@@ -255,9 +259,11 @@ def _perceptual_hash(image: Image.Image, turn: int) -> str:
     small = image.resize((_HASH_EDGE, _HASH_EDGE), Image.Resampling.BOX)
     grey = _turned(_on_ground(small, (255, 255, 255)), turn).convert("L")
     # Rounded, so that a flat picture has no frequencies rather than the noise of its arithmetic.
-    frequencies = (_DCT @ np.asarray(grey, dtype=np.float64) @ _DCT.T).round(6)
-    bits = frequencies.ravel() > np.median(frequencies.ravel()[1:])
-    return np.packbits(bits).tobytes().hex()
+    frequencies = (_DCT @ np.asarray(grey, dtype=np.float64) @ _DCT.T).round(6).ravel()
+    # An odd number of them, so that the median is one of them; NumPy's own loads its masked arrays.
+    middle = (frequencies.size - 1) // 2
+    median = np.partition(frequencies[1:], middle)[middle]
+    return np.packbits(frequencies > median).tobytes().hex()
 
 
 def _dct_rows() -> NDArray[np.float64]:

@@ -103,17 +103,17 @@ def scaled(pixels: Pixels, edge: int | None = None) -> Batch:
 
     Raises ValueError unless size is a multiple of `edge`.
     """
-    count, size = pixels.shape[:2]
-    step = size // (edge or size)
-    if edge is not None and size % edge:
+    size = pixels.shape[1]
+    edge = size if edge is None else edge
+    if size % edge:
         raise ValueError(f"pictures of {size} pixels cannot be scaled to {edge} by whole squares")
-    batch = pixels[:, ::step, ::step] / np.float32(255)
-    if step == 1:
-        return batch
-    # One pixel of all squares after the other: `mean` over axes of two takes five times as long,
-    # and adds up in this very order.
-    for row, column in [(row, column) for row in range(step) for column in range(step)][1:]:
-        batch += pixels[:, row::step, column::step] / np.float32(255)
+    step = size // edge
+    # One corner of all squares after the other: `mean` over the squares' axes adds up in this very
+    # order, and takes five times as long.
+    corners = [pixels[:, row::step, column::step] for row in range(step) for column in range(step)]
+    batch: Batch = np.divide(corners[0], np.float32(255), dtype=np.float32)
+    for corner in corners[1:]:
+        batch += corner / np.float32(255)
     batch /= np.float32(step * step)
     return batch
 

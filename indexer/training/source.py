@@ -12,8 +12,8 @@ import numpy as np
 
 from indexer.training.kept import ImagePath, KeptPixels
 from shared.errors import ImageRefused
-from shared.images import decode
-from shared.reading import Limits, read_file
+from shared.images import pixels
+from shared.reading import Limits, content_hash, read_file
 from shared.types import Pixels, PixelSpec, Progress
 
 __all__ = ["CACHE_BYTES", "CheckedImages", "ImagePath", "PixelSource", "check_images"]
@@ -68,10 +68,10 @@ class PixelSource:
         The arrays are the cache's own and read-only.
         """
         found = [self._kept.at_hand(path) for path in paths]
-        missing = [place for place, pixels in enumerate(found) if pixels is None]
+        missing = [place for place, picture in enumerate(found) if picture is None]
         read = self._pool.map(self._pixels, [paths[place] for place in missing])
-        for place, pixels in zip(missing, read, strict=True):
-            found[place] = pixels
+        for place, picture in zip(missing, read, strict=True):
+            found[place] = picture
         return found
 
     def inspect(self, paths: Sequence[ImagePath]) -> list[str | ImageRefused]:
@@ -83,21 +83,21 @@ class PixelSource:
 
     def _inspect(self, path: ImagePath) -> str | ImageRefused:
         try:
-            decoded = decode(read_file(path, self._limits)[0], [self.spec], self._limits)
+            data = read_file(path, self._limits)[0]
+            self._keep(path, pixels(data, self.spec, self._limits))
         except ImageRefused as refused:
             return refused
-        self._keep(path, decoded.pixels[0])
-        return decoded.sha256
+        return content_hash(data)
 
     def _pixels(self, path: ImagePath) -> Pixels | None:
         kept = self._kept.find(path)
         if kept is not None:
             return kept
         try:
-            found = decode(read_file(path, self._limits)[0], [self.spec], self._limits).pixels[0]
+            data = read_file(path, self._limits)[0]
+            return self._keep(path, pixels(data, self.spec, self._limits))
         except ImageRefused:
             return None
-        return self._keep(path, found)
 
     def _keep(self, path: ImagePath, found: Pixels) -> Pixels:
         found = np.ascontiguousarray(found)

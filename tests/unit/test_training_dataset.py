@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.training.dataset import ImageBatches, split
+from indexer.training.dataset import ImageBatches, scaled, split
 from indexer.training.source import PixelSource, check_images
 from shared.errors import TrainingError
 from shared.images import pixels
@@ -150,3 +150,12 @@ def test_split_is_disjoint_and_whole(count: int, share: float, wanted: int) -> N
 def test_split_leaves_something_to_train_on() -> None:
     with pytest.raises(ValueError, match="validation share"):
         split(["only.jpg"], 0.5, seed=0)
+
+
+@pytest.mark.parametrize(("size", "edge"), [(8, 4), (8, 2), (12, 4), (128, 64)])
+def test_scaled_is_the_mean_over_squares_to_the_last_bit(size: int, edge: int) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (5, size, size, 3), dtype=np.uint8)
+    cut = (pictures.astype(np.float32) / np.float32(255)).reshape(
+        5, edge, size // edge, edge, size // edge, 3
+    )
+    np.testing.assert_array_equal(scaled(pictures, edge), cut.mean(axis=(2, 4)))

@@ -1,0 +1,1 @@
+"""What `benchmarks.service` is made of: questions, clients, a running service, and the limit."""

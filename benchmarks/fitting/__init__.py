@@ -1,0 +1,1 @@
+"""What `benchmarks.training` measures: epochs fed in different ways, and a whole training."""
