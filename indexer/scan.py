@@ -94,6 +94,8 @@ class Scanner:
         owed = []
         for path, signature in changed:
             if has_rested(signature, self._settle):
+                # An event may have come before: it would be owed again once it has its outcome.
+                self._settling.forget(root.id, path)
                 owed.append((root.id, path, signature))
             elif not self._settling.watch(root.id, path, signature):
                 result.overflow = True

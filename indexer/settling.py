@@ -33,6 +33,10 @@ class Settling:
             self._since[key] = (signature, time.monotonic())
         return True
 
+    def forget(self, root: str, path: bytes) -> None:
+        """Stop watching a path: it is owed already."""
+        self._since.pop((root, path), None)
+
     def next_seconds(self) -> float | None:
         """Seconds until the first path may have rested; None if there is none."""
         if not self._since:

@@ -1,7 +1,8 @@
 """`python -m tests [PYTEST OPTIONS]`: the whole suite, as two runs of pytest side by side.
 
 Most tests wait for processes, so that two cores finish two runs in little more than half the time.
-The second run's output is shown as it comes, the first one's when both have ended.
+The second run's output is shown as it comes, the first one's when both have ended. Each ends with
+what took longest in it, by which `FIRST` is chosen so that both take equally long.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+LONGEST = ("--durations=40", "--durations-min=3")
 FIRST = ("faults", "browser", "contract", "e2e/test_readme.py", "e2e/test_train.py")
 
 
@@ -37,7 +39,7 @@ def main(options: list[str]) -> int:
 
 
 def _pytest(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "pytest", *arguments]
+    return [sys.executable, "-m", "pytest", *LONGEST, *arguments]
 
 
 if __name__ == "__main__":

@@ -145,10 +145,12 @@ class WorkerProcess:
             alive, self._alive = self._alive, None
             with contextlib.suppress(subprocess.TimeoutExpired):
                 alive.process.wait(0.2)  # one that crashed has its own exit code; do not blur it
-            hung = alive.process.returncode is None
-            if hung:
+            given_up = alive.process.returncode is None
+            if given_up:
                 alive.process.kill()
             code = alive.process.wait()
+            # On a busy machine one that crashed may only be slow to give its memory back.
+            hung = given_up and code == -signal.SIGKILL
             (started,) = STARTED.unpack_from(alive.started)
             alive.connection.close()
             alive.started.close()

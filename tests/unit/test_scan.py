@@ -16,7 +16,7 @@ from indexer.journal import Indexed, Journal
 from indexer.listing import Chooser
 from indexer.roots import Root, Roots
 from indexer.scan import Reconciled, Scanner
-from indexer.settling import Settling
+from indexer.settling import Settling, look
 from shared.points import point_id
 from tests.fakes import MemoryStore, record
 
@@ -85,6 +85,17 @@ def test_new_changed_and_touched_files_are_owed_and_the_rest_is_not(house: House
     os.utime(house.folder / "c")
     house.reconcile()
     assert sorted(house.index()) == ["b", "c"]
+
+
+def test_what_is_owed_is_not_watched_for_rest_as_well(house: House) -> None:
+    """Its event came first: once it has its outcome it would be owed again, without a change."""
+    house.write("a")
+    found = look(os.fsencode(house.folder / "a"))
+    assert found is not None
+    house.settling.watch("r", b"a", found)
+    assert house.reconcile().owed == 1
+    house.index()
+    assert house.settling.rested({"r": os.fsencode(house.folder)}) == []
 
 
 def test_same_size_and_time_but_other_content_is_owed(house: House) -> None:
