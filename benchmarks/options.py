@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ class Options:
 
 def run_with(doc: str | None, measure: Callable[[Options], None]) -> None:
     """Parse the command line, then measure; without --work in a folder that is removed."""
+    # Installed modules are compiled, so ours shall be, whatever this shell prefers.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     parser = _parser(doc)
     given = parser.parse_args()
     if given.work:

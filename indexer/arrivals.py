@@ -6,11 +6,13 @@ Two numbers a generation, added up while indexing: enough for the mean, which `i
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from indexer.database import Database
+
+if TYPE_CHECKING:  # `indexer health` is asked every few seconds, and NumPy is half of its start
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +35,7 @@ class Spread:
 def add_arrived(database: Database, collection: str, arrived: Arrived) -> None:
     """Add pictures to those that came before; inside a transaction."""
     if len(arrived.distances):
-        total = float(arrived.distances.sum(dtype=np.float64))
+        total = float(arrived.distances.sum(dtype="float64"))
         database.execute(
             "INSERT INTO arrivals VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
             "images = images + excluded.images, distance = distance + excluded.distance",

@@ -46,6 +46,9 @@ class HomeAsker:
             while prepared and isinstance(refused := prepared[0][1], Refused):
                 yield refused
                 del prepared[0]
+            if not self._wish.wants_heat:
+                # Encoder and store need much memory each: the peak is the sum of both otherwise.
+                self.home.encoder.release()
             waiting = (yield from self._answer(prepared)) if prepared else []
 
     def _answer(

@@ -48,6 +48,10 @@ class EncoderOnDemand:
             )
         return self._loaded
 
+    def release(self) -> None:
+        """Give its memory back; it is loaded again if it is needed again."""
+        self._loaded = None
+
     def encode(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, size, size, 3) to float32 (n, 512) with unit rows."""
         return self.load().encode(pixels)

@@ -1,5 +1,5 @@
 """The command `indexer`: reads arguments, prints, and is the only part that exits."""
 
-from indexer.cli.app import app, main
+from indexer.cli.app import application, main
 
-__all__ = ["app", "main"]
+__all__ = ["application", "main"]

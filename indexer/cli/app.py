@@ -1,48 +1,50 @@
-"""The commands of `indexer`, gathered. Commands import what they need inside, to start quickly."""
+"""The commands of `indexer`, gathered.
+
+A command is imported when it is to run, or when help lists them all; what it needs to run it
+imports inside. So `--help` stays quick, and `indexer health`, which is asked every few seconds.
+"""
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from indexer.cli.backup import backup
-from indexer.cli.bakeoff import bakeoff
-from indexer.cli.doctor import doctor
-from indexer.cli.forget import forget
-from indexer.cli.health import health
-from indexer.cli.migrate import migrate
-from indexer.cli.recluster import recluster
-from indexer.cli.restore import restore
-from indexer.cli.scan import scan
-from indexer.cli.status import status
-from indexer.cli.train import train
-from indexer.cli.upgrade import upgrade
-from indexer.cli.watch import watch
-
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+COMMANDS = (
+    "train",
+    "scan",
+    "watch",
+    "status",
+    "recluster",
+    "upgrade",
+    "health",
+    "doctor",
+    "forget",
+    "bakeoff",
+    "migrate",
+    "backup",
+    "restore",
 )
-for command in (
-    train,
-    scan,
-    watch,
-    status,
-    recluster,
-    upgrade,
-    health,
-    doctor,
-    forget,
-    bakeoff,
-    migrate,
-    backup,
-    restore,
-):
-    app.command()(command)
+"""Each is a function in the module of its name."""
+
+
+def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with all of the commands, or with some."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(indexer)
+    for name in commands:
+        app.command()(getattr(import_module(f"indexer.cli.{name}"), name))
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -53,7 +55,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def indexer(
     version: Annotated[
         bool,
@@ -67,4 +68,8 @@ def indexer(
 
 def main() -> None:
     """The entry point of the command."""
-    app(prog_name="indexer")
+    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
+    try:
+        application(asked or COMMANDS)(prog_name="indexer")
+    finally:
+        gc.freeze()  # the process ends: nobody needs its garbage

@@ -1,5 +1,5 @@
 """The command `searcher`: reads arguments, prints answers, and is the only part that exits."""
 
-from searcher.cli.app import app, main
+from searcher.cli.app import application, main
 
-__all__ = ["app", "main"]
+__all__ = ["application", "main"]

@@ -69,6 +69,9 @@ def chosen(settings: Settings, wish: Wish) -> Iterator[Asker]:
         with contextlib.closing(at_home):
             yield at_home
     else:
+        from searcher.numpy_alone import load_numpy
+
+        load_numpy()  # before anything else does
         from searcher.home_asker import HomeAsker
 
         yield HomeAsker(settings, wish)

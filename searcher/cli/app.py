@@ -1,32 +1,43 @@
 """The commands of `searcher`, gathered.
 
-Commands import what they need inside, so that `--help` and a cold query stay quick.
+A command is imported when it is to run, or when help lists them all; what it needs to run it
+imports inside. So `--help` and a cold query stay quick.
 """
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from searcher.cli.clusters import clusters
-from searcher.cli.eval import evaluate
-from searcher.cli.groups import groups
-from searcher.cli.query import query
-from searcher.cli.serve import serve
+COMMANDS = {
+    "query": "query",
+    "eval": "evaluate",
+    "clusters": "clusters",
+    "groups": "groups",
+    "serve": "serve",
+}
+"""The function of each command, in the module of the command's name."""
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command()(query)
-app.command("eval")(evaluate)
-app.command()(clusters)
-app.command()(groups)
-app.command()(serve)
+
+def application(commands: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with all of the commands, or with some."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(searcher)
+    for name in commands:
+        module = import_module(f"searcher.cli.{name}")
+        app.command(name)(getattr(module, COMMANDS[name]))
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -37,7 +48,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def searcher(
     version: Annotated[
         bool,
@@ -51,4 +61,8 @@ def searcher(
 
 def main() -> None:
     """The entry point of the command."""
-    app(prog_name="searcher")
+    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
+    try:
+        application(asked or COMMANDS)(prog_name="searcher")
+    finally:
+        gc.freeze()  # the process ends: to look for garbage once more takes a tenth of a query

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from indexer.bakeoff.fitting import MODULE, Task
-from indexer.cli import app
+from indexer.cli import application
 from tests.daemons import indexer
 from tests.homes import draw_photos
 
@@ -24,7 +24,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def bakeoff(*arguments: str | Path) -> tuple[int, str, str]:
     """Exit code, standard output and standard error, without the cost of another process."""
-    done = CliRunner().invoke(app, ["bakeoff", *map(str, arguments)], prog_name="indexer")
+    done = CliRunner().invoke(application(), ["bakeoff", *map(str, arguments)], prog_name="indexer")
     return done.exit_code, done.stdout, done.stderr
 
 

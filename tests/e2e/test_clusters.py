@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from searcher.cli import app
+from searcher.cli import application
 from tests.homes import draw_photos, make_home
 
 HOSTILE = "<img src=x onerror=alert(1)>&'\".jpg"
@@ -36,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_tflite: Path) -> Place:
 def run(home: Path, *arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of `searcher clusters`."""
     command = ["clusters", "--home", str(home), *arguments]
-    done = CliRunner().invoke(app, command, prog_name="searcher")
+    done = CliRunner().invoke(application(), command, prog_name="searcher")
     return done.exit_code, done.stdout, done.stderr
 
 

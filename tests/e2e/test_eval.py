@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from searcher.cli import app
+from searcher.cli import application
 from shared.roots import write_roots
 from shared.settings import Settings
 from shared.store.hub import open_store
@@ -35,7 +35,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_tflite: Path) -> Place:
 
 def run(home: Path, *arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of `searcher eval`."""
-    done = CliRunner().invoke(app, ["eval", "--home", str(home), *arguments], prog_name="searcher")
+    done = CliRunner().invoke(
+        application(), ["eval", "--home", str(home), *arguments], prog_name="searcher"
+    )
     return done.exit_code, done.stdout, done.stderr
 
 

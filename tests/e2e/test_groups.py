@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from searcher.cli import app
+from searcher.cli import application
 from shared.settings import Settings
 from tests.homes import make_home
 from tests.pictures import cropped, encoded, scene
@@ -41,7 +41,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, tiny_tflite: Path) -> Place:
 
 def run(place: Place, *arguments: str) -> tuple[int, str, str]:
     home = str(place.settings.home)
-    done = CliRunner().invoke(app, ["groups", "--home", home, *arguments], prog_name="searcher")
+    done = CliRunner().invoke(
+        application(), ["groups", "--home", home, *arguments], prog_name="searcher"
+    )
     return done.exit_code, done.stdout, done.stderr
 
 
@@ -114,7 +116,9 @@ def test_wrong_usage(place: Place, arguments: tuple[str, ...], said: str) -> Non
 
 
 def test_a_home_without_a_model(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["groups", "--home", str(tmp_path)], prog_name="searcher")
+    done = CliRunner().invoke(
+        application(), ["groups", "--home", str(tmp_path)], prog_name="searcher"
+    )
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1

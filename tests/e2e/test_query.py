@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from searcher.answer import Answer
 from searcher.asking import Request
-from searcher.cli import app
+from searcher.cli import application
 from searcher.question import Question, answer
 from searcher.search import Searcher
 from shared.models import Models, Pair
@@ -77,7 +77,9 @@ class Done:
 def ask(place: Place, *arguments: str) -> Done:
     """Run `searcher query` in this process."""
     home = str(place.settings.home)
-    done = CliRunner().invoke(app, ["query", "--home", home, *arguments], prog_name="searcher")
+    done = CliRunner().invoke(
+        application(), ["query", "--home", home, *arguments], prog_name="searcher"
+    )
     return Done(done.exit_code, done.stdout_bytes, done.stderr)
 
 

@@ -131,7 +131,7 @@ def test_every_link_of_the_readme_leads_somewhere() -> None:
 
 
 def test_every_option_and_setting_is_documented() -> None:
-    for app in (indexer.cli.app, searcher.cli.app):
+    for app in (indexer.cli.application(), searcher.cli.application()):
         for command in get_command(app).commands.values():  # type: ignore[attr-defined]
             for parameter in command.params:
                 for option in parameter.opts:
@@ -142,7 +142,10 @@ def test_every_option_and_setting_is_documented() -> None:
 
 
 def test_every_command_has_help() -> None:
-    for name, app in (("indexer", indexer.cli.app), ("searcher", searcher.cli.app)):
+    for name, app in (
+        ("indexer", indexer.cli.application()),
+        ("searcher", searcher.cli.application()),
+    ):
         for command in get_command(app).commands:  # type: ignore[attr-defined]
             shown = run(name, [command, "--help"], check=True).stdout
             assert "Usage:" in shown

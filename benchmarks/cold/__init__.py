@@ -1,0 +1,1 @@
+"""What `benchmarks.cold_query` is made of."""
