@@ -65,7 +65,7 @@ class Photographs:
 
 def _missing(folder: Path, count: int) -> Iterator[Path]:
     """Where pictures are to be written, a hundred a folder; those of an earlier run are kept."""
-    whole = folder / "whole"
+    whole = folder.with_name(f"{folder.name}.count")  # not in it, where it would be refused
     if whole.exists() and whole.read_text() == str(count):
         return
     for number in range(count):
