@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
 from indexer.arrivals import Arrived
+from indexer.batch import Batch, Read, Vectors, labels_held, record_of
 from indexer.journal import File, Indexed, Journal
 from shared.clustering import Clustering
-from shared.decoding.messages import Job, Outcome
+from shared.decoding.messages import Job
 from shared.decoding.pool import DecodingPool
 from shared.points import point_id
 from shared.reading import Signature
@@ -22,10 +23,8 @@ from shared.types import (
     EMBEDDING_SIZE,
     Embeddings,
     Encoder,
-    ImageRecord,
+    Pixels,
     StoredImage,
-    ancestor_folders,
-    record_path,
 )
 
 TAKE_SECONDS = 0.2
@@ -68,24 +67,6 @@ class Tally:
         return self.indexed + self.refused + self.unsettled
 
 
-@dataclass(slots=True)
-class _Read:
-    """A file that was read: its content is either decoded or known to the store."""
-
-    file: File
-    signature: Signature
-    sha256: str
-    outcome: Outcome
-
-
-@dataclass(slots=True)
-class _Vectors:
-    """Vectors by content, and the stored point that each reused one came from."""
-
-    by_content: dict[str, Embeddings] = field(default_factory=dict)
-    sources: dict[str, StoredImage] = field(default_factory=dict)
-
-
 class Pipeline:
     """Brings owed files into every target. All is idempotent: what fails half-way stays owed.
 
@@ -106,8 +87,10 @@ class Pipeline:
         self._batch_size, self._before_batch = batch_size, before_batch
         self._keys = itertools.count()
         self._under_way: dict[int, File] = {}
-        self._read: list[_Read] = []
+        self._read: list[Read] = []
         self._refused: list[tuple[File, Signature, str]] = []
+        self._begun: deque[Batch] = deque()
+        self._encoding = ThreadPoolExecutor(1, "pipeline")  # encoders have one caller at a time
         self._report: Callable[[int], None] = _tell_nobody
         self.tally = Tally()
 
@@ -139,10 +122,12 @@ class Pipeline:
             while self._under_way and not stop():
                 self._take(folders)
                 self._pool.push()
-            self._write()
+            self._begin()
+            self._write(all_but=0)
         finally:
             # After an error or a stop, late outcomes find no key here and are passed over.
             self._under_way.clear()
+            self._begun.clear()
             self._read, self._refused = [], []
 
     def _with_known(self, pages: Iterable[Sequence[File]]) -> Iterator[tuple[File, Sequence[str]]]:
@@ -157,6 +142,8 @@ class Pipeline:
         self._pool.submit(key, Job(folders[file.root] + b"/" + file.path, tuple(known)))
 
     def _take(self, folders: Mapping[str, bytes]) -> None:
+        if self._begun and all(one.done() for one in self._begun[0].encoded):
+            self._write(all_but=len(self._begun) - 1)  # nobody shall wait for a slow picture
         taken = self._pool.take(TAKE_SECONDS)
         if taken is None:
             return
@@ -172,11 +159,12 @@ class Pipeline:
             self._refused.append((file, outcome.signature, outcome.reason or "is refused"))
         elif outcome.signature is not None:
             sha256 = outcome.decoded.sha256 if outcome.decoded else outcome.sha256 or ""
-            self._read.append(_Read(file, outcome.signature, sha256, outcome))
+            self._read.append(Read(file, outcome.signature, sha256, outcome))
         else:
             self._unsettle(file)
         if len(self._read) + len(self._refused) >= self._batch_size:
-            self._write()
+            self._begin()
+            self._write(all_but=1)
 
     def _unsettle(self, file: File) -> None:
         self._journal.unsettle(file.root, file.path)
@@ -196,55 +184,76 @@ class Pipeline:
             if point.record.sha256 == ids[key] and point.vector is not None
         }
 
-    def _write(self) -> None:
+    def _begin(self) -> None:
+        """Have what was decoded encoded, beside all else that goes on."""
         if not self._read and not self._refused:
             return
-        self._before_batch()
-        before = self.tally.finished
-        ready = self._read
-        for number, target in enumerate(self._targets):
-            vectors = self._vectors(target, ready)
-            ready = self._without_bad(ready, vectors)
-            self._upsert(target, ready, vectors, last=number == len(self._targets) - 1)
-        self._refuse()
-        self._read = []
-        self._report(self.tally.finished - before)
+        batch = Batch(self._read, self._refused)
+        self._read, self._refused = [], []
+        before = [earlier.contents for earlier in self._begun]
+        new = {
+            sha256: read.outcome.decoded.pixels
+            for sha256, read in batch.contents.items()
+            # What an earlier batch is about to write will come from the store.
+            if read.outcome.decoded and not any(sha256 in earlier for earlier in before)
+        }
+        for place, target in enumerate(self._targets):
+            held = self._journal.holders(target.collection, new)
+            pixels = {sha256: each[place] for sha256, each in new.items() if sha256 not in held}
+            batch.encoded.append(self._encoding.submit(_encoded, target.encoder, pixels))
+        self._begun.append(batch)
 
-    def _vectors(self, target: Target, ready: Sequence[_Read]) -> _Vectors:
+    def _write(self, *, all_but: int) -> None:
+        """Write the batches that were begun, but the latest so many."""
+        while len(self._begun) > all_but:
+            batch = self._begun.popleft()
+            encoded = [one.result() for one in batch.encoded]
+            self._before_batch()
+            before = self.tally.finished
+            for number, target in enumerate(self._targets):
+                vectors = self._vectors(target, batch, encoded[number])
+                self._set_bad_aside(batch, vectors)
+                is_last = number == len(self._targets) - 1
+                self._upsert(target, batch.read, vectors, last=is_last)
+            self._refuse(batch)
+            self._report(self.tally.finished - before)
+
+    def _vectors(self, target: Target, batch: Batch, encoded: Mapping[str, Embeddings]) -> Vectors:
         """The vector of every content: from the store where it has it, else from the encoder."""
-        contents = {read.sha256: read for read in ready}
-        found = _Vectors(sources=self._stored(target, contents))
+        contents = batch.contents
+        found = Vectors(sources=self._stored(target, contents))
         for sha256, point in found.sources.items():
             if point.vector is not None:
                 found.by_content[sha256] = point.vector
         place = self._targets.index(target)
-        new = [
-            (sha256, read.outcome.decoded.pixels[place])
+        new = {
+            sha256: read.outcome.decoded.pixels[place]
             for sha256, read in contents.items()
-            if sha256 not in found.by_content and read.outcome.decoded is not None
-        ]
-        if new:
-            rows = target.encoder.encode(np.stack([pixels for _, pixels in new]))
-            found.by_content |= {sha256: row for (sha256, _), row in zip(new, rows, strict=True)}
+            if sha256 not in found.by_content and read.outcome.decoded
+        }
+        found.by_content |= {sha256: encoded[sha256] for sha256 in new.keys() & encoded.keys()}
+        left = {sha256: new[sha256] for sha256 in new.keys() - encoded.keys()}
+        if left:  # an earlier batch was to bring them, and its store has lost them again
+            found.by_content |= self._encoding.submit(_encoded, target.encoder, left).result()
         self.tally.encoded += len(new)
-        self.tally.reused += len(ready) - len(new)
+        self.tally.reused += len(batch.read) - len(new)
         return found
 
-    def _without_bad(self, ready: Sequence[_Read], vectors: _Vectors) -> list[_Read]:
-        """The files whose vector can be stored; the others are refused."""
+    def _set_bad_aside(self, batch: Batch, vectors: Vectors) -> None:
+        """Refuse the files whose vector cannot be stored."""
         good = []
-        for read in ready:
+        for read in batch.read:
             vector = vectors.by_content.get(read.sha256)
             length = 0.0 if vector is None else float(np.linalg.norm(vector))
             if abs(length - 1) <= UNIT_TOLERANCE:
                 good.append(read)
             else:
                 reason = f"the encoder gives it a vector of length {length:.3g}, not 1"
-                self._refused.append((read.file, read.signature, reason))
-        return good
+                batch.refused.append((read.file, read.signature, reason))
+        batch.read = good
 
     def _upsert(
-        self, target: Target, ready: Sequence[_Read], vectors: _Vectors, *, last: bool
+        self, target: Target, ready: Sequence[Read], vectors: Vectors, *, last: bool
     ) -> None:
         if not ready:
             return
@@ -256,8 +265,8 @@ class Pipeline:
         came = [row for row, read in enumerate(ready) if read.sha256 not in vectors.sources]
         arrived = Arrived(target.clustering.generation, distances.min(axis=1)[came])
         records = [
-            _record(read, held, target.collection, vectors.sources.get(read.sha256))
-            for read, held in zip(ready, _held(labels, rows, target), strict=True)
+            record_of(read, held, target.collection, vectors.sources.get(read.sha256))
+            for read, held in zip(ready, labels_held(labels, rows, target.following), strict=True)
         ]
         target.store.upsert(records, rows)
         done = [
@@ -268,62 +277,24 @@ class Pipeline:
         if last:
             self.tally.indexed += len(ready)
 
-    def _refuse(self) -> None:
-        ids = [point_id(file.root, file.path) for file, _, _ in self._refused]
+    def _refuse(self, batch: Batch) -> None:
+        ids = [point_id(file.root, file.path) for file, _, _ in batch.refused]
         if ids:
             for target in self._targets:
                 target.store.delete(ids)
             self._journal.refuse(
                 (file.root, file.path, signature, reason)
-                for file, signature, reason in self._refused
+                for file, signature, reason in batch.refused
             )
             self.tally.refused += len(ids)
-            self._refused = []
+
+
+def _encoded(encoder: Encoder, pixels: Mapping[str, Pixels]) -> dict[str, Embeddings]:
+    """The vector of every content."""
+    if not pixels:
+        return {}
+    return dict(zip(pixels, encoder.encode(np.stack(list(pixels.values()))), strict=True))
 
 
 def _tell_nobody(_finished: int) -> None:
     pass
-
-
-def _held(labels: Sequence[str], rows: Embeddings, target: Target) -> list[tuple[str, ...]]:
-    """The labels that each point gets: its own, and beside it that of the following clusters."""
-    following = target.following
-    if following is None:
-        return [(label,) for label in labels]
-    numbers = following.predict(rows)
-    return [
-        (label, following.label(int(number))) for label, number in zip(labels, numbers, strict=True)
-    ]
-
-
-def _record(
-    read: _Read, labels: tuple[str, ...], collection: str, source: StoredImage | None
-) -> ImageRecord:
-    root, relative = read.file.root, read.file.path
-    path, path_raw = record_path(relative)
-    here: dict[str, Any] = {
-        "id": point_id(root, relative),
-        "root": root,
-        "path": path,
-        "path_raw": path_raw,
-        "folders": ancestor_folders(relative),
-        "cluster": labels,
-        "mtime": read.signature.mtime_ns / 1e9,
-        "indexed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    if source is not None:
-        return replace(source.record, **here)
-    decoded = read.outcome.decoded
-    if decoded is None:
-        raise ValueError(f"{path!r} has neither pixels nor a stored vector")
-    return ImageRecord(
-        sha256=read.sha256,
-        phash=decoded.phash,
-        width=decoded.width,
-        height=decoded.height,
-        format=decoded.format,
-        bytes=read.signature.size,
-        taken_at=decoded.taken_at,
-        encoder=collection,
-        **here,
-    )
