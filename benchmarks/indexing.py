@@ -24,14 +24,14 @@ from benchmarks.report import Goal, Report, Table, publish
 MEGAPIXELS = (4000, 3000)
 SHARE, TIMES = 0.8, 10
 STAGES = (
-    "wait for decoders",
+    "decode",
     "encode",
     "store",
-    "tidy",
     "journal",
-    "list",
-    "open",
     "cluster",
+    "list",
+    "tidy",
+    "start",
     "rest",
 )
 
@@ -47,7 +47,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Images a second of the three ways (medians), and the shares of a scan's time."""
+    """Images a second of the three ways (medians), and a scan's processor seconds by stage."""
 
     name: str
     decoding: float
@@ -74,7 +74,7 @@ def measure(options: Options) -> None:
 
 def _kinds(options: Options) -> list[Kind]:
     photographs, work = Photographs(options.full_size), options.home("photographs")
-    small, middle, large = (100, 60, 6) if options.quick else (10_000, 4_000, 200)
+    small, middle, large = (100, 60, 6) if options.quick else (10_000, 4_000, 500)
     return [
         Kind("150 x 150", photographs.shrunk(work / "150", small, 150), small),
         Kind("512 x 512", photographs.cut(work / "512", middle, (512, 512)), middle),
@@ -84,7 +84,7 @@ def _kinds(options: Options) -> list[Kind]:
 
 def _measured(kind: Kind, article: float, home: Path, options: Options) -> Found:
     decoding, scan = [], []
-    for _ in range(1 if options.quick else 5):
+    for _ in range(1 if options.quick else 3):
         alone = run(sys.executable, "-m", "benchmarks.decode_alone", kind.folder, home)
         decoding.append(kind.count / alone.seconds)
         indexed = run(*ours("indexer"), "scan", kind.folder, home=fresh_home(home))
@@ -148,11 +148,12 @@ def _report(found: list[Found]) -> Report:
         (
             "Decoding alone is the product's own pool of workers, which reads, hashes and shrinks "
             "every file and forgets it; scan is `indexer scan` into an empty home. Both are whole "
-            "processes, start included, in turns, medians of five.",
+            "processes, start included, in turns, medians of three.",
             "The article's way is its own network (512 x 512) in Keras, imports not counted.",
             "Small pictures are shrunk parts of photographs; the others are cut from mosaics of "
             "photographs as they are.",
-            "Stages are of the thread that submits, encodes and writes; decoders work beside it.",
+            "Stages are shares of processor time: decoding in workers, encoding in threads, the "
+            "rest in the thread that submits and writes.",
         ),
         {"found": [asdict(one) for one in found]},
     )
@@ -163,7 +164,9 @@ def _stages(found: list[Found]) -> Table:
         (stage, *(f"{one.stages.get(stage, 0) / sum(one.stages.values()):.0%}" for one in found))
         for stage in STAGES
     ]
-    return Table("Where a scan's time goes", ("stage", *(one.name for one in found)), rows)
+    return Table(
+        "Where a scan's processor time goes", ("stage", *(one.name for one in found)), rows
+    )
 
 
 def _draw(figure: Figure, found: list[Found]) -> None:
@@ -181,7 +184,7 @@ def _draw(figure: Figure, found: list[Found]) -> None:
         shares = [one.stages.get(stage, 0) / sum(one.stages.values()) for one in found]
         right.bar(names, shares, 0.6, bottom, label=stage)
         bottom = [a + b for a, b in zip(bottom, shares, strict=True)]
-    right.set(ylabel="share of a scan's time")
+    right.set(ylabel="share of a scan's processor time")
     right.legend(frameon=False, bbox_to_anchor=(1, 1), loc="upper left")
 
 
