@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import os
 import shutil
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from operator import itemgetter
 from pathlib import Path
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import numpy as np
@@ -24,12 +25,18 @@ from shared.store.edge_filter import equals, payload_filter
 from shared.store.ids import checked_id, possible_ids
 from shared.store.paging import Paged
 from shared.store.protocol import Probe, validated
-from shared.store.translation import translated
+from shared.store.translation import Translated
+from shared.store.turns import Turns
+from shared.store.upkeep import Upkeep
 from shared.store.warming import fetch
 from shared.types import EMBEDDING_SIZE, Embeddings, ImageRecord, ScoredImage, StoredImage
 
-SEGMENT_KILOBYTES = 6_144
-"""Largest segment, 6,000 points in Float16: merging one stalls the process for a quarter second."""
+SEGMENT_KILOBYTES = 7_400
+"""Largest segment: 7,000 points in Float16 and what a batch adds. To write one stalls the process
+for a fifth of a second, and every search pays for each."""
+FLUSH_POINTS = 7_000
+"""Changed points after which the store tidies itself: a segment's worth, written at once. In steps
+of 2,000 each was merged with those before, three times the work in stalls half as long again."""
 MERGE_KILOBYTES = 1_000
 """Segments of more plain vectors than this, about 1,000, are rewritten cluster by cluster."""
 LABELS_PER_TIDY = 10_000
@@ -37,10 +44,15 @@ LABELS_PER_TIDY = 10_000
 so that relabelling rewrites all of them in the end: at 60,000 points, merging after every 2,000
 labels took 14 s of processor time in stalls of up to 1.1 s, after 10,000 six in stalls up to 2.1 s.
 """
-POINTS_PER_WRITE = 1_000
-"""Points in one operation of the engine's log."""
+POINTS_PER_WRITE = 32
+"""Points written before whoever waits may ask: one and a half milliseconds."""
+LABELS_PER_WRITE = 1_000
+"""Labels that are written together, at most."""
 RESCORED = 10
 """Fewest vectors of a segment that are looked at again in Float16 after its scan in Int8."""
+RESCORED_IN_ALL = 100
+"""Fewest of all segments together: where there are few, it costs nothing, and finds the right ones
+among many that are all but equally near."""
 MOST_RESCORED = 200
 """Where more would have to be looked at again, all are scanned in Float16 from the start."""
 MOST_COUNTS = 10_000
@@ -52,84 +64,91 @@ SEARCHES_BEFORE_WARMING = 2
 NEW_PREFIX = ".new-"
 """How a collection is called until it is complete."""
 
+Hit: TypeAlias = tuple[str, float, dict[str, Any] | None]
+"""Id, cosine similarity and, if asked for, payload of a point that was found."""
+
 
 class EdgeStore(Paged):
     """A `VectorStore` over one shard. Safe to call from several threads.
 
     The engine holds the interpreter lock during every call (measured), so that one lock around it
     costs no parallelism; within a search the engine spreads segments over threads of its own.
+    Writes let go of it between pieces, and what takes long is done seldom (`Upkeep`).
     """
 
     def __init__(self, shard: engine.EdgeShard, path: Path, flush_points: int) -> None:
         self._shard: engine.EdgeShard | None = shard
         self._path = path
-        self._flush_points = flush_points
-        self._changed = 0
+        self._upkeep = Upkeep(flush_points)
         self._searches = 0
+        self._segments: int | None = None
         self._counts: dict[str | None, int] = {}
-        self._lock = threading.RLock()
+        self._turns = Turns()
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False, flush_points: int = 2000) -> EdgeStore:
+    def open(
+        cls, path: Path, *, create: bool = False, flush_points: int = FLUSH_POINTS
+    ) -> EdgeStore:
         """Load the collection in `path`; make it first if it is absent and `create` is set.
 
-        `flush_points`: flush and tidy after this many changed points. Raises `StoreMissing`,
+        `flush_points`: tidy and flush after this many changed points. Raises `StoreMissing`,
         `StoreBusy` when another process holds the folder, `StoreError` when it is damaged.
         """
         if not path.is_dir():
             if not create:
                 raise StoreMissing(f"store {path} does not exist: run `indexer scan` to build it")
             _create(path)
-        with translated(path, remedy="`indexer doctor --repair` builds it again"):
+        with Translated(path, remedy="`indexer doctor --repair` builds it again"):
             shard = engine.EdgeShard.load(str(path))
         return cls(shard, path, flush_points)
 
     def upsert(self, records: Sequence[ImageRecord], vectors: Embeddings) -> None:
         """Insert or replace points; nothing is written when a vector or an id is refused."""
         rows = validated(vectors, len(records))
-        with self._writing() as shard:
-            # All points are built before the first write: a payload that the engine cannot
-            # represent must not leave half a batch behind.
+        # All points are built before the first write: a payload that the engine cannot represent
+        # must not leave half a batch behind.
+        with Translated(self._path):
             points = [
                 engine.Point(checked_id(record.id), row.tolist(), record.to_payload())
                 for record, row in zip(records, rows, strict=True)
             ]
-            for start in range(0, len(points), POINTS_PER_WRITE):
-                batch = points[start : start + POINTS_PER_WRITE]
-                shard.update(engine.UpdateOperation.upsert_points(batch))
-                self._note_changes(shard, len(batch))
+        for start in range(0, len(points), POINTS_PER_WRITE):
+            part = points[start : start + POINTS_PER_WRITE]
+            with self._writing(len(part)) as shard:
+                shard.update(engine.UpdateOperation.upsert_points(part))
+            self._tidy_if_due()
 
     def set_labels(self, labels: Sequence[tuple[str, tuple[str, ...]]]) -> None:
         """Replace the cluster labels of points; ids that are not there are passed over."""
-        for start in range(0, len(labels), POINTS_PER_WRITE):
+        for start in range(0, len(labels), LABELS_PER_WRITE):
             together: dict[tuple[str, ...], list[str]] = {}
-            for point_id, held in labels[start : start + POINTS_PER_WRITE]:
+            for point_id, held in labels[start : start + LABELS_PER_WRITE]:
                 together.setdefault(held, []).append(point_id)
-            with self._writing() as shard:
-                for held, ids in together.items():
-                    # A list of ids would be refused for one that is not there; a filter is not.
-                    known = _known(ids)
-                    those = engine.Filter(must=[engine.HasIdCondition(set(known))])
-                    payload = {"cluster": list(held)}
+            for held, ids in together.items():
+                # A list of ids would be refused for one that is not there; a filter is not.
+                those = engine.Filter(must=[engine.HasIdCondition(set(_known(ids)))])
+                payload = {"cluster": list(held)}
+                with self._writing(len(ids)) as shard:
                     shard.update(engine.UpdateOperation.set_payload_by_filter(those, payload))
-                    self._note_changes(shard, len(ids), at_least=LABELS_PER_TIDY)
+                self._tidy_if_due(at_least=LABELS_PER_TIDY)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points; ids that are not there are passed over."""
         known = _known(ids)
         if not known:
             return
-        with self._writing() as shard:
+        with self._writing(len(known)) as shard:
             shard.update(engine.UpdateOperation.delete_points(list(known)))
-            self._note_changes(shard, len(known))
+        self._tidy_if_due()
 
     def delete_root(self, root: str) -> None:
         """Remove every point of one root id."""
         only_root = engine.Filter(must=[equals("root", root)])
-        with self._writing() as shard:
+        with self._engine() as shard:
             doomed = shard.count(engine.CountRequest(exact=True, filter=only_root))
+        with self._writing(doomed) as shard:
             shard.update(engine.UpdateOperation.delete_points_by_filter(only_root))
-            self._note_changes(shard, doomed)
+        self._tidy_if_due()
 
     def search(
         self, probes: Sequence[Probe], *, with_records: bool = True
@@ -139,23 +158,37 @@ class EdgeStore(Paged):
         Everything is searched exactly. A cluster is scanned in Int8 and the best of every segment
         again in Float16: of 1,000 nearest neighbours 999 or more are found.
         """
+        return [
+            [
+                ScoredImage(
+                    point_id,
+                    score,
+                    None if payload is None else ImageRecord.from_payload(point_id, payload),
+                )
+                for point_id, score, payload in hits
+            ]
+            for hits in self.hits(probes, with_payloads=with_records)
+        ]
+
+    def hits(self, probes: Sequence[Probe], *, with_payloads: bool) -> list[list[Hit]]:
+        """What `search` finds, with payloads as they are stored."""
         if not probes:
             return []
-        vectors = validated(np.stack([probe.vector for probe in probes]), len(probes))
-        with self._engine() as shard:
-            segments = shard.info().segments_count
+        vectors = validated(np.array([probe.vector for probe in probes]), len(probes))
+        with self._turns, Translated(self._path):
+            shard = self._opened()
+            if self._segments is None:
+                self._segments = shard.info().segments_count
             requests = [
-                _request(probe, vector.tolist(), with_records, _params(probe, segments))
-                for probe, vector in zip(probes, vectors, strict=True)
+                _request(probe, vector, with_payloads, _params(probe, self._segments))
+                for probe, vector in zip(probes, vectors.tolist(), strict=True)
             ]
             answers = shard.query_batch(engine.QueryBatchRequest(requests))
+            self._upkeep.asked()
             self._searches += 1
             if self._searches == SEARCHES_BEFORE_WARMING:
                 self._warm()
-        return [
-            sorted(map(_scored, points), key=lambda image: (-image.score, image.id))
-            for points in answers
-        ]
+        return list(map(_best_first, answers))
 
     def get(self, ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, StoredImage]:
         """The points that exist among `ids`; vectors as stored, rounded to Float16."""
@@ -213,37 +246,51 @@ class EdgeStore(Paged):
     def flush(self) -> None:
         """Make everything acknowledged so far durable and quick to load."""
         with self._engine() as shard:
-            shard.flush()
-            self._changed = 0
+            # Three files a segment are written and waited for, whether they changed or not.
+            if not self._upkeep.is_flushed:
+                shard.flush()
+                self._upkeep.is_flushed = True
 
     def tidy(self) -> None:
-        """Merge small segments, drop deleted points, lay each cluster's vectors side by side."""
-        with self._engine() as shard:
-            if shard.optimize():
-                self._warm()
-            shard.flush()
-            self._changed = 0
+        """Merge small segments, drop deleted points, lay each cluster's vectors side by side.
+
+        While others ask, and soon after another time, this is left for later: until much has
+        changed, or the store closes.
+        """
+        with self._engine():
+            may_wait = self._upkeep.may_wait
+        if not may_wait:
+            self._tidy()
 
     def close(self) -> None:
-        """Flush and let go of the folder; closing twice is harmless."""
-        with self._lock:
+        """Tidy, flush and let go of the folder; closing twice is harmless."""
+        with self._turns:
             shard, self._shard = self._shard, None
             if shard is not None:
                 # On a full disk nothing is lost: the log has what could not be flushed.
-                with suppress(DiskFull), translated(self._path):
+                with suppress(DiskFull), Translated(self._path):
                     try:
-                        shard.flush()
+                        if self._upkeep.has_written:
+                            shard.optimize()
+                            shard.flush()
                     finally:
                         shard.close()
 
-    def _note_changes(self, shard: engine.EdgeShard, count: int, *, at_least: int = 0) -> None:
-        """Tidy little and often: the work, and with it the stall, grows with what has piled up."""
-        self._changed += count
-        if self._changed >= max(self._flush_points, at_least):
-            shard.flush()
-            if shard.optimize():
+    def _tidy_if_due(self, *, at_least: int = 0) -> None:
+        if self._upkeep.is_due(at_least):
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Merge, then flush; in between others may ask."""
+        with self._upkeep.tidying():
+            with self._engine() as shard:
+                has_merged = shard.optimize()
+                if has_merged:
+                    self._segments = None
+                    self._upkeep.is_flushed = False
+            if has_merged:
                 self._warm()
-            self._changed = 0
+            self.flush()
 
     def _warm(self) -> None:
         """Have the vectors in the page cache: the next merge or search reads them again."""
@@ -251,26 +298,30 @@ class EdgeStore(Paged):
             fetch(self._path.glob(f"segments/*/vector_storage/{name}"))
 
     @contextmanager
-    def _writing(self) -> Iterator[engine.EdgeShard]:
-        """The engine for a write, whole or in part: what was counted before is wrong from here."""
+    def _writing(self, points: int) -> Iterator[engine.EdgeShard]:
+        """The engine for a write of so many points, whole or in part: what was counted before is
+        wrong from here."""
         with self._engine() as shard:
             self._counts.clear()
+            self._upkeep.note(points)
             yield shard
 
     @contextmanager
     def _engine(self) -> Iterator[engine.EdgeShard]:
-        with self._lock:
-            if self._shard is None:
-                raise StoreError(f"store {self._path} is closed: open it again")
-            with translated(self._path):
-                yield self._shard
+        with self._turns, Translated(self._path):
+            yield self._opened()
+
+    def _opened(self) -> engine.EdgeShard:
+        if self._shard is None:
+            raise StoreError(f"store {self._path} is closed: open it again")
+        return self._shard
 
 
 def _create(path: Path) -> None:
     """Make an empty collection beside `path`, then rename: it is complete or absent."""
     beside = path.with_name(NEW_PREFIX + path.name)
     keyword = engine.KeywordIndexParams
-    with translated(path):
+    with Translated(path):
         shutil.rmtree(beside, ignore_errors=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         shard = engine.EdgeShard.create(str(beside), _config())
@@ -334,10 +385,14 @@ def _params(probe: Probe, segments: int) -> engine.SearchParams:
     """Int8 first inside a cluster; collections made before there was Int8 pass over this.
 
     Each segment looks again at as many vectors as the answer is long and, because Int8 may have
-    them in the wrong order, at its share of as many more.
+    them in the wrong order, at its share of as many more, or of `RESCORED_IN_ALL`.
     """
     scanned = max(1, segments - 1)  # one more takes in what is new, and is not scanned in Int8
-    wanted = max(RESCORED, probe.limit + math.ceil(probe.limit / scanned))
+    wanted = max(
+        RESCORED,
+        probe.limit + math.ceil(probe.limit / scanned),
+        math.ceil(RESCORED_IN_ALL / scanned),
+    )
     if probe.cluster is None or probe.exact or probe.limit < 1 or wanted > MOST_RESCORED:
         return engine.SearchParams(quantization=engine.QuantizationSearchParams(ignore=True))
     return engine.SearchParams(
@@ -355,12 +410,13 @@ def _as_text(point_id: int | UUID | str | None) -> str | None:
     return None if point_id is None else str(point_id)
 
 
-def _scored(point: engine.ScoredPoint) -> ScoredImage:
-    point_id = str(point.id)
-    payload = point.payload
-    record = None if payload is None else ImageRecord.from_payload(point_id, payload)
+def _best_first(points: Sequence[engine.ScoredPoint]) -> list[Hit]:
+    """Ordered by score, by id among equals, whatever order the engine has them in."""
     # Rounding to Float16 can carry a score past the ends.
-    return ScoredImage(point_id, max(-1.0, min(1.0, point.score)), record)
+    hits = [(str(one.id), max(-1.0, min(1.0, one.score)), one.payload) for one in points]
+    hits.sort(key=itemgetter(0))
+    hits.sort(key=itemgetter(1), reverse=True)  # what is equal stays in the order of the ids
+    return hits
 
 
 def _stored(point: engine.Record) -> StoredImage:

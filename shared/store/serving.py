@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -12,13 +13,16 @@ from typing import Any
 from shared.errors import LookalikeError, StoreBusy, StoreError
 from shared.store import wire
 from shared.store.collections import EdgeCollections
-from shared.store.edge import EdgeStore
+from shared.store.edge import EdgeStore, Hit
 from shared.store.protocol import Probe
 from shared.types import Embeddings
 
 MAX_CONNECTIONS = 32
 STOP_SECONDS = 5.0
 """How long closing waits for requests that are being answered."""
+SWITCH_SECONDS = 0.001
+"""How long a thread of an owner may go on while another wants the interpreter. Python's own 5 ms
+are as long as it takes to write a batch, and several times as long as a search."""
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ class StoreServer:
         self._lock = threading.Lock()
         self._closing = False
         self._listener = _listen(path)
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._acceptor = threading.Thread(target=self._accept, name="store-accept", daemon=True)
         self._acceptor.start()
 
@@ -201,12 +206,9 @@ def _answer_of(
     return answer, wire.NO_VECTORS
 
 
-def _search(store: EdgeStore, header: dict[str, Any], vectors: Embeddings) -> list[list[Any]]:
+def _search(store: EdgeStore, header: dict[str, Any], vectors: Embeddings) -> list[list[Hit]]:
     probes = [
         Probe(vector, cluster, limit, wire.unpack_where(where), exact is True)
         for vector, (cluster, limit, where, exact) in zip(vectors, header["probes"], strict=True)
     ]
-    return [
-        [[hit.id, hit.score, hit.record and hit.record.to_payload()] for hit in hits]
-        for hits in store.search(probes, with_records=header["with_records"])
-    ]
+    return store.hits(probes, with_payloads=bool(header["with_records"]))

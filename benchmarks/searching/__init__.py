@@ -1,0 +1,1 @@
+"""One cluster searched in the embedded store and by its peers; `benchmarks/search.py` reports."""
