@@ -22,8 +22,12 @@ from benchmarks.searching.filling import Filling
 from benchmarks.searching.found import STEADY, Found, as_json, goals, tables
 from benchmarks.searching.growth import by_cluster
 from benchmarks.searching.points import Drawn, drawn
+from benchmarks.searching.recall import NEAR
 
 ELBOW = "auto"
+OTHER_K, OTHER_UP_TO = 16, 100_000
+"""Another k: smaller clusters than the elbow ever gives. To fill another million points would take
+minutes, and its clusters would be as large as those of the elbow's k at 250,000."""
 NEW = 30_000
 """Images that there are to arrive."""
 
@@ -59,12 +63,12 @@ WHOLE = Course(
 )
 QUICK = Course(
     plans={2_000: Plan(20, 1, 5, 1), 6_000: Plan(20, 1, 5, 1)},
-    stops=(500, 1_000, 2_000, 4_000, 6_000),
+    stops=(500, 2_000, 6_000),
     arrivals=6_000,
     phases=[
-        Phase("quiet", 0, False, 1),
-        Phase(STEADY, 2, True, 2),
-        Phase("a scan goes on", 10, False, 1),
+        Phase("quiet", 0, False, 0.7),
+        Phase(STEADY, 2, True, 1.5),
+        Phase("a scan goes on", 10, False, 0.7),
     ],
     growth_queries=20,
     rounds=1,
@@ -74,12 +78,13 @@ QUICK = Course(
 def measure(options: Options) -> None:
     """Fill a store for each k and stop at each size to ask."""
     course = QUICK if options.quick else WHOLE
-    points = drawn(options, max(course.plans) + NEW, 200, ks=(16,))
+    points = drawn(options, max(course.plans) + NEW, 200, ks=(OTHER_K,))
     found = Found(course.arrivals)
     found.about = {"faiss": version("faiss-cpu"), "real": points.real, "sizes": {}}
     for k in points.clusterings:
-        with filling(options, points, k, max(course.plans)) as one:
-            for size in sorted({*course.plans, *(course.stops if k == ELBOW else ())}):
+        sizes = {size for size in course.plans if k == ELBOW or size <= OTHER_UP_TO}
+        with filling(options, points, k, max(sizes)) as one:
+            for size in sorted({*sizes, *(course.stops if k == ELBOW else ())}):
                 one.fill(size)
                 at(size, k, one, points, course, found)
             found.about["sizes"][k] = sorted(map(int, one.sizes()))
@@ -130,21 +135,24 @@ def _publish(found: Found, options: Options) -> None:
 def _notes(found: Found) -> tuple[str, ...]:
     sizes = found.about["sizes"]
     clusters = "; ".join(
-        f"k = {len(some)} ({k}): {some[0]:,} to {some[-1]:,} vectors" for k, some in sizes.items()
+        f"k = {len(some)} ({k}): {some[0]:,} to {some[-1]:,} of {sum(some):,} vectors"
+        for k, some in sizes.items()
     )
     stops = len({one.size for one in found.growth})
     return (
         f"FAISS {found.about['faiss']}. Vectors of 512 dimensions: drawn with replacement from the"
         f" {found.about['real']:,} of the pictures with the encoder that ships, each moved by a"
         " random step of length 0.25 and made unit again; queries are made alike. `auto` is the k"
-        f" that the indexer found at the elbow. Clusters at the largest size: {clusters}.",
+        f" that the indexer found at the elbow. Clusters at the largest sizes: {clusters}.",
         "FAISS gets our centroids as its quantizer and the same number of lists (nprobe) as the"
         " store gets clusters; to find the clusters is part of every time, and so are our checks"
         " and objects. Sides take turns, round by round; every query of every round counts, one"
         " round more comes first. One processor: process and all threads are bound to it. All:"
         " FAISS's threads share the lists of a query.",
-        "Recall is that of an exact float32 scan of the clusters searched, and of everything. MB is"
-        " what the process grows by; of the store's, mapped files are most, which the system takes"
+        "Recall: of the ten nearest by an exact float32 scan of the clusters searched, and of"
+        f" everything; cosines within {NEAR:g} count as equal, as in ANN-Benchmarks, for the store"
+        " keeps Float16. MB: the size of the index; of the store, what the process grows by, of"
+        f" which {_own_memory(found)} are its own and the rest mapped files that the system takes"
         " back when it needs memory.",
         "Through the socket: the owner has the store open as `indexer watch` has it, and asks"
         " inside in turns with a client process.",
@@ -154,6 +162,10 @@ def _notes(found: Found) -> tuple[str, ...]:
         " does whenever it has nothing left to do; in the middle of a scan, batches without that.",
         f"Growth: every cluster of the elbow's k at {stops} sizes of one collection being filled.",
     )
+
+
+def _own_memory(found: Found) -> str:
+    return f"at most {max(row.own_memory for row in found.ours) / 1e6:.1f} MB"
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.searching.filling import BATCH, Filling
+from benchmarks.searching.filling import Filling
 from benchmarks.searching.owned import Owned, owned
+from benchmarks.searching.owner import BATCH
 from benchmarks.searching.paced import ask_at_random
 from shared.types import Embeddings
 

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.searching.filling import Filling
-from benchmarks.searching.sides import ARRAYS, FLAT, LISTS, OURS, Asking, Side
-from benchmarks.searching.timing import Asked, in_turns, on_processors
+from benchmarks.searching.recall import Nearest, nearest_of
+from benchmarks.searching.sides import PROBES, Asking, Side
+from benchmarks.searching.timing import Times, in_turns, on_processors
 from shared.store.edge import EdgeStore
 from shared.types import Embeddings
 
 EVERYTHING = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One side. `memory`: bytes by which its index makes the process grow, mapped files and all;
-    `own_memory`: without those. `one`, `both`: on one processor and on all."""
-
-    size: int
-    k: str
-    side: str
-    probes: int
-    memory: int
-    own_memory: int
-    one: Asked
-    both: Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,59 +26,62 @@ class Plan:
     flat_rounds: int
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One side. `recall`: of the nearest in the clusters searched, `recall_of_all`: of all.
+    `memory`: bytes of its index; for the store, by which the process grows, mapped files and all,
+    and `own_memory` without those. `one`, `both`: on one processor and on all."""
+
+    size: int
+    k: str
+    side: str
+    probes: int
+    recall: float
+    recall_of_all: float
+    memory: int
+    own_memory: int
+    one: Times
+    both: Times
+
+
 def compare(
     filling: Filling, size: int, k: str, queries: Embeddings, plan: Plan, *, flat: bool
-) -> list[Row]:
+) -> Iterator[Row]:
     """Ask in clusters and, if `flat`, everything, which has nothing to do with k."""
     asking = Asking(filling, size, queries)
-    exact = asking.exact(plan.queries)
-    sizes = {LISTS: asking.lists, ARRAYS: asking.arrays}
-    rows = _asked(filling, asking, sizes, exact, plan.rounds, size, k, of_clusters=True)
+    truth = nearest_of(asking, plan.queries)
+    peers = [*asking.lists(), asking.arrays()]
+    yield from _rows(filling, truth, k, PROBES, peers, plan.queries, plan.rounds)
     if flat:
-        few = {probes: sets[: plan.flat_queries] for probes, sets in exact.items()}
-        builds = {FLAT: asking.flat, ARRAYS: asking.flat_array}
-        rows += _asked(
-            filling, asking, builds, few, plan.flat_rounds, size, EVERYTHING, of_clusters=False
-        )
-    return rows
+        peers = [asking.flat(), asking.flat_array()]
+        asked = plan.flat_queries, plan.flat_rounds
+        yield from _rows(filling, truth, EVERYTHING, (0,), peers, *asked)
 
 
-def _asked(
+def _rows(
     filling: Filling,
-    asking: Asking,
-    builds: Mapping[str, Callable[[], list[Side]]],
-    exact: Mapping[int, list[set[int]]],
-    rounds: int,
-    size: int,
+    truth: Nearest,
     k: str,
-    *,
-    of_clusters: bool,
-) -> list[Row]:
-    peers: list[Side] = []
-    memory: dict[str, tuple[int, int]] = {}
-    for name, build in builds.items():
-        before = _resident()
-        peers += build()
-        memory[name] = _grown(before)
-    found: list[list[Asked]] = []
+    probes: tuple[int, ...],
+    peers: list[Side],
+    queries: int,
+    rounds: int,
+) -> Iterator[Row]:
+    times: list[list[Times]] = []
     for processors in (None, 1):
         with on_processors(processors):
             before = _resident()
             store = EdgeStore.open(filling.folder)
-            ours = [side for side in asking.store(store) if (side.probes > 0) == of_clusters]
-            sides = [*ours, *peers]
-            found.append(in_turns(sides, exact, rounds))
-            memory[OURS] = _grown(before)
+            sides = [*truth.asking.store(store, probes), *peers]
+            times.append(in_turns(sides, queries, rounds))
+            after = _resident()
+            recalls = [truth.recall(side, queries) for side in sides]
             store.close()
-    return [
-        Row(size, k, side.name, side.probes, *memory[side.name], one, both)
-        for side, both, one in zip(sides, *found, strict=True)
-    ]
-
-
-def _grown(before: tuple[int, int]) -> tuple[int, int]:
-    after = _resident()
-    return max(0, after[0] - before[0]), max(0, after[1] - before[1])
+    size = len(truth.asking.points)
+    grown = max(0, after[0] - before[0]), max(0, after[1] - before[1])
+    for side, recall, both, one in zip(sides, recalls, times[0], times[1], strict=True):
+        memory = (side.memory, side.memory) if side.memory else grown
+        yield Row(size, k, side.name, side.probes, *recall, *memory, one, both)
 
 
 def _resident() -> tuple[int, int]:

@@ -14,15 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.searching.points import cluster_numbers, record
+from benchmarks.searching.owner import BATCH, COLLECTION
+from benchmarks.searching.points import cluster_numbers
+from benchmarks.searching.records import record
 from shared.clustering import Clustering
 from shared.settings import Settings, load_settings
 from shared.store.edge import EdgeStore
 from shared.types import Embeddings
-
-COLLECTION = "searched"
-BATCH = 64
-"""Images that a scan writes at a time."""
 
 
 @dataclass(slots=True)

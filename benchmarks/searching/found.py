@@ -11,8 +11,9 @@ from benchmarks.searching.arriving import Heard
 from benchmarks.searching.asked_through import Compared
 from benchmarks.searching.comparing import EVERYTHING, Row
 from benchmarks.searching.growth import Point, exponent
-from benchmarks.searching.sides import LISTS, OURS, TOP
-from benchmarks.searching.timing import Asked
+from benchmarks.searching.paced import TOP
+from benchmarks.searching.sides import LISTS, OURS
+from benchmarks.searching.timing import Times
 
 STEADY = "images arrive"
 
@@ -85,7 +86,7 @@ def _line(found: Found, row: Row) -> tuple[str, ...]:
     return (
         *(f"{row.size:,}", row.k, row.side, str(row.probes or "everything")),
         *(f"{1e3 * row.one.p50:.3g}", f"{1e3 * row.one.p99:.3g}", f"{row.one.per_second:,.0f}"),
-        *(f"{row.one.recall:.4f}", f"{row.one.recall_of_all:.3f}", f"{row.memory / 1e6:,.0f}"),
+        *(f"{row.recall:.4f}", f"{row.recall_of_all:.3f}", f"{row.memory / 1e6:,.0f}"),
         f"{share[0]:.2f}" if share else "",
         f"{1e3 * row.both.p50:.3g}",
         f"{share[1]:.2f}" if share else "",
@@ -111,7 +112,7 @@ def goals(found: Found) -> Iterator[Goal]:
             f"search in clusters of {size:,} vectors: p50 / FAISS IVFFlat's, one processor, worst"
         )
         yield Goal(what, worst, 1, "at most")
-    recall = min(row.one.recall for row in found.ours)
+    recall = min(row.recall for row in found.ours)
     yield Goal("recall@10 within the clusters searched, worst", recall, 0.99, "at least")
     for one in found.through:
         if one.size == found.goal_size and not one.with_records:
@@ -136,9 +137,7 @@ def as_json(found: Found) -> dict[str, Any]:
     return found.about | {
         "rows": [
             {
-                **{name: getattr(row, name) for name in ("size", "k", "side", "probes")},
-                "memory": row.memory,
-                "own_memory": row.own_memory,
+                **{name: getattr(row, name) for name in _PLAIN},
                 "one": _summary(row.one),
                 "all": _summary(row.both),
             }
@@ -160,8 +159,8 @@ def as_json(found: Found) -> dict[str, Any]:
     }
 
 
-def _summary(asked: Asked) -> dict[str, float]:
-    return {
-        name: getattr(asked, name)
-        for name in ("p50", "p99", "per_second", "recall", "recall_of_all")
-    }
+_PLAIN = ("size", "k", "side", "probes", "recall", "recall_of_all", "memory", "own_memory")
+
+
+def _summary(times: Times) -> dict[str, float]:
+    return {name: getattr(times, name) for name in ("p50", "p99", "per_second")}

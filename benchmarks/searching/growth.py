@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.searching.filling import Filling
-from benchmarks.searching.sides import PROBES, Asking
+from benchmarks.searching.sides import Asking
 from benchmarks.searching.timing import in_turns, on_processors
 from shared.store.edge import EdgeStore
 from shared.types import Embeddings
@@ -31,14 +31,12 @@ def by_cluster(filling: Filling, size: int, queries: Embeddings, rounds: int) ->
     asking = Asking(filling, size, queries)
     own = asking.clusters.predict(queries)
     vectors = np.bincount(asking.numbers, minlength=asking.clusters.n_clusters)
-    nothing: dict[int, list[set[int]]] = {probes: [set()] * len(queries) for probes in (*PROBES, 0)}
     with on_processors(1):
         store = EdgeStore.open(filling.folder)
-        [asked] = in_turns(asking.store(store)[:1], nothing, rounds)
+        [times] = in_turns(asking.store(store, (1,)), len(queries), rounds)
         store.close()
-    seconds = asked.seconds.reshape(rounds, -1)
     return [
-        Point(size, int(vectors[one]), float(np.median(seconds[:, own == one])))
+        Point(size, int(vectors[one]), float(np.median(times.seconds[:, own == one])))
         for one in np.unique(own)
         if vectors[one]
     ]

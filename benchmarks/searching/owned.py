@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.searching.filling import COLLECTION
+from benchmarks.searching.owner import COLLECTION
 from benchmarks.searching.paced import Question
 from shared.clustering import Clustering
 from shared.settings import load_settings

@@ -17,13 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.searching.filling import BATCH, COLLECTION
 from benchmarks.searching.paced import Question, ask_at_random
-from benchmarks.searching.points import record
+from benchmarks.searching.records import record
 from shared.settings import load_settings
 from shared.store.hub import open_store
 from shared.store.protocol import VectorStore
 from shared.types import Embeddings
+
+COLLECTION = "searched"
+BATCH = 64
+"""Images that a scan writes at a time."""
 
 
 def main(home: Path, given: Path) -> None:

@@ -6,9 +6,11 @@ import random
 import time
 from dataclasses import dataclass
 
-from benchmarks.searching.sides import TOP
 from shared.store.protocol import Probe, VectorStore
 from shared.types import Embeddings
+
+TOP = 10
+"""How many of the nearest are asked for."""
 
 
 @dataclass(frozen=True, slots=True)

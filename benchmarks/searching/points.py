@@ -1,4 +1,4 @@
-"""The vectors that are searched, made from real ones, with their clusters and their records."""
+"""The vectors that are searched, made from real ones, and their clusters."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from benchmarks.resampling import home_of, real_vectors, resampled
 from indexer.cli.progress import progress
 from indexer.training.kmeans import fit_kmeans
 from shared.clustering import Clustering
-from shared.points import point_id
-from shared.types import Embeddings, ImageRecord
+from shared.types import Embeddings
 
 NOISE = 0.25
 """Length of the step that makes a new vector of a real one."""
@@ -53,25 +52,3 @@ def cluster_numbers(points: Embeddings, clusters: Clustering) -> NDArray[np.int6
     """The cluster of each point, int64 (n,)."""
     blocks = range(0, len(points), _BLOCK)
     return np.concatenate([clusters.predict(points[start : start + _BLOCK]) for start in blocks])
-
-
-def record(number: int, label: str) -> ImageRecord:
-    """A payload as long as real ones are."""
-    folder, name = f"{number // 1000:03d}", f"{number:06d}.jpg"
-    return ImageRecord(
-        id=point_id("bench", f"{folder}/{name}".encode()),
-        root="bench",
-        path=f"{folder}/{name}",
-        folders=(folder,),
-        cluster=(label,),
-        sha256=f"{number:064x}",
-        phash=f"{number:016x}",
-        width=640,
-        height=480,
-        format="JPEG",
-        bytes=100_000,
-        mtime=1_700_000_000.0,
-        taken_at=None,
-        indexed_at="2026-11-24T00:00:00+00:00",
-        encoder="bench",
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,13 +17,10 @@ from benchmarks.searching.sides import Side
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One side: seconds of every query of every round, and what share of the true nearest its
-    answers held: of those in the clusters that it searched, and of everything."""
+class Times:
+    """Seconds of every query of every round, (rounds, queries)."""
 
     seconds: NDArray[np.float64]
-    recall: float
-    recall_of_all: float
 
     @property
     def p50(self) -> float:
@@ -41,30 +38,17 @@ class Asked:
         return float(1 / self.seconds.mean())
 
 
-def in_turns(
-    sides: Sequence[Side], exact: Mapping[int, list[set[int]]], rounds: int
-) -> list[Asked]:
-    """Each side asks every query once a round; one round more comes first and gives the recalls."""
-    queries = len(exact[0])
-    recalls = [_recalls(side, exact) for side in sides]
-    seconds = np.empty((len(sides), rounds, queries))
-    for turn in range(rounds):
+def in_turns(sides: Sequence[Side], queries: int, rounds: int) -> list[Times]:
+    """Each side asks every query once a round. A round more comes first: it fetches from the disk
+    and is not counted."""
+    seconds = np.empty((len(sides), rounds + 1, queries))
+    for turn in range(rounds + 1):
         for number, side in enumerate(sides):
             for asked in range(queries):
                 started = time.perf_counter()
                 side.ask(asked)
                 seconds[number, turn, asked] = time.perf_counter() - started
-    return [Asked(seconds[number].ravel(), *recall) for number, recall in enumerate(recalls)]
-
-
-def _recalls(side: Side, exact: Mapping[int, list[set[int]]]) -> tuple[float, float]:
-    shares = np.zeros(2)
-    for asked, everything in enumerate(exact[0]):
-        found = set(side.ask(asked))
-        for place, true in enumerate((exact[side.probes][asked], everything)):
-            shares[place] += len(found & true) / max(1, len(true))
-    within, of_all = shares / len(exact[0])
-    return float(within), float(of_all)
+    return [Times(of_side[1:]) for of_side in seconds]
 
 
 @contextmanager

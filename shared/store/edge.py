@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from operator import itemgetter
@@ -61,6 +62,8 @@ MOST_LABELS = 1_000_000
 """More cluster labels than any collection has."""
 SEARCHES_BEFORE_WARMING = 2
 """A process that asks once need not fetch more than its own cluster; one that goes on, should."""
+BREATH_SECONDS = 0.05
+"""Between two long works, for the questions that have piled up."""
 NEW_PREFIX = ".new-"
 """How a collection is called until it is complete."""
 
@@ -116,7 +119,7 @@ class EdgeStore(Paged):
             part = points[start : start + POINTS_PER_WRITE]
             with self._writing(len(part)) as shard:
                 shard.update(engine.UpdateOperation.upsert_points(part))
-            self._tidy_if_due()
+            self._keep_up()
 
     def set_labels(self, labels: Sequence[tuple[str, tuple[str, ...]]]) -> None:
         """Replace the cluster labels of points; ids that are not there are passed over."""
@@ -130,7 +133,7 @@ class EdgeStore(Paged):
                 payload = {"cluster": list(held)}
                 with self._writing(len(ids)) as shard:
                     shard.update(engine.UpdateOperation.set_payload_by_filter(those, payload))
-                self._tidy_if_due(at_least=LABELS_PER_TIDY)
+                self._keep_up(at_least=LABELS_PER_TIDY)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove points; ids that are not there are passed over."""
@@ -139,7 +142,7 @@ class EdgeStore(Paged):
             return
         with self._writing(len(known)) as shard:
             shard.update(engine.UpdateOperation.delete_points(list(known)))
-        self._tidy_if_due()
+        self._keep_up()
 
     def delete_root(self, root: str) -> None:
         """Remove every point of one root id."""
@@ -148,7 +151,7 @@ class EdgeStore(Paged):
             doomed = shard.count(engine.CountRequest(exact=True, filter=only_root))
         with self._writing(doomed) as shard:
             shard.update(engine.UpdateOperation.delete_points_by_filter(only_root))
-        self._tidy_if_due()
+        self._keep_up()
 
     def search(
         self, probes: Sequence[Probe], *, with_records: bool = True
@@ -249,7 +252,7 @@ class EdgeStore(Paged):
             # Three files a segment are written and waited for, whether they changed or not.
             if not self._upkeep.is_flushed:
                 shard.flush()
-                self._upkeep.is_flushed = True
+                self._upkeep.flushed()
 
     def tidy(self) -> None:
         """Merge small segments, drop deleted points, lay each cluster's vectors side by side.
@@ -276,12 +279,14 @@ class EdgeStore(Paged):
                     finally:
                         shard.close()
 
-    def _tidy_if_due(self, *, at_least: int = 0) -> None:
+    def _keep_up(self, *, at_least: int = 0) -> None:
         if self._upkeep.is_due(at_least):
             self._tidy()
+        elif self._upkeep.has_long_log:
+            self.flush()
 
     def _tidy(self) -> None:
-        """Merge, then flush; in between others may ask."""
+        """Merge, then flush; in between whoever waits may ask."""
         with self._upkeep.tidying():
             with self._engine() as shard:
                 has_merged = shard.optimize()
@@ -290,6 +295,8 @@ class EdgeStore(Paged):
                     self._upkeep.is_flushed = False
             if has_merged:
                 self._warm()
+                if self._upkeep.is_asked:
+                    time.sleep(BREATH_SECONDS)
             self.flush()
 
     def _warm(self) -> None:

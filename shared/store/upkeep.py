@@ -10,6 +10,9 @@ from contextlib import contextmanager
 REST = 200
 """How many times as long as it took the store then rests from tidying, unless much has changed:
 a two-hundredth of the time is what 99 queries in 100 do not notice."""
+LOG_POINTS = 2_000
+"""Changed points after which the log is flushed: its pages count as the process's memory, and who
+opens the store after a kill goes through them."""
 ASKED_SECONDS = 60.0
 """While somebody has asked within this time, only what must not wait is done."""
 
@@ -21,6 +24,7 @@ class Upkeep:
         """`points`: changed ones after which tidying is due."""
         self._points = points
         self._changed = 0
+        self._logged = 0
         self._rests_until = 0.0
         self._asked_until = 0.0
         self.has_written = False
@@ -30,22 +34,38 @@ class Upkeep:
     def note(self, points: int) -> None:
         """That many points were changed."""
         self._changed += points
+        self._logged += points
         self.has_written = True
         self.is_flushed = False
+
+    def flushed(self) -> None:
+        """Nothing is in the log alone."""
+        self._logged = 0
+        self.is_flushed = True
 
     def is_due(self, at_least: int = 0) -> bool:
         """Whether so much has changed that tidying must not wait."""
         return self._changed >= max(self._points, at_least)
+
+    @property
+    def has_long_log(self) -> bool:
+        """Whether it is time for a flush."""
+        return self._logged >= LOG_POINTS
 
     def asked(self) -> None:
         """Somebody has searched."""
         self._asked_until = time.monotonic() + ASKED_SECONDS
 
     @property
+    def is_asked(self) -> bool:
+        """Whether somebody searched not long ago."""
+        return time.monotonic() < self._asked_until
+
+    @property
     def may_wait(self) -> bool:
         """Whether tidying that is not due had better wait: somebody asks, or the last time was so
         recently. What has changed meanwhile is in the log, and is searched as it is."""
-        return time.monotonic() < max(self._rests_until, self._asked_until)
+        return self.is_asked or time.monotonic() < self._rests_until
 
     @contextmanager
     def tidying(self) -> Iterator[None]:
