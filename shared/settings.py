@@ -46,7 +46,7 @@ class Settings:
     """Disk and journal are compared this often, whatever the events say."""
     min_free_bytes: int = 256 * 2**20
     """Indexing pauses below this much free space."""
-    flush_points: int = 2000
+    flush_points: int = 7000
     """The embedded store flushes after this many changed points."""
     store_wait_seconds: float = 5.0
     """How long to wait for an embedded store that another process holds."""

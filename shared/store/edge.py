@@ -282,7 +282,7 @@ class EdgeStore(Paged):
     def _keep_up(self, *, at_least: int = 0) -> None:
         if self._upkeep.is_due(at_least):
             self._tidy()
-        elif self._upkeep.has_long_log:
+        elif self._upkeep.should_flush:
             self.flush()
 
     def _tidy(self) -> None:

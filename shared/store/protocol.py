@@ -102,7 +102,10 @@ class VectorStore(Protocol):
         ...
 
     def tidy(self) -> None:
-        """Merge segments, drop deleted points, lay each cluster's vectors side by side."""
+        """Merge segments, drop deleted points, lay each cluster's vectors side by side.
+
+        What takes long may be put off while others ask, until much has changed or the store closes.
+        """
         ...
 
     def close(self) -> None:

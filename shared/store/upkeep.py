@@ -11,8 +11,8 @@ REST = 200
 """How many times as long as it took the store then rests from tidying, unless much has changed:
 a two-hundredth of the time is what 99 queries in 100 do not notice."""
 LOG_POINTS = 2_000
-"""Changed points after which the log is flushed: its pages count as the process's memory, and who
-opens the store after a kill goes through them."""
+"""Changed points after which the log is flushed: who opens the store after a kill goes through
+it."""
 ASKED_SECONDS = 60.0
 """While somebody has asked within this time, only what must not wait is done."""
 
@@ -48,9 +48,9 @@ class Upkeep:
         return self._changed >= max(self._points, at_least)
 
     @property
-    def has_long_log(self) -> bool:
-        """Whether it is time for a flush."""
-        return self._logged >= LOG_POINTS
+    def should_flush(self) -> bool:
+        """Whether the log is long and nobody asks."""
+        return self._logged >= LOG_POINTS and not self.is_asked
 
     def asked(self) -> None:
         """Somebody has searched."""

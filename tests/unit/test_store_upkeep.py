@@ -114,15 +114,22 @@ def test_tidying_is_due_by_the_number_of_changes_and_again_after_a_failure() -> 
     assert one.is_due()
 
 
-def test_the_log_is_flushed_more_often_than_the_store_is_tidied() -> None:
+def test_the_log_is_flushed_more_often_than_the_store_is_tidied_while_nobody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock(monkeypatch)
     one = Upkeep(10 * upkeep.LOG_POINTS)
     one.note(upkeep.LOG_POINTS - 1)
-    assert not one.has_long_log
+    assert not one.should_flush
     one.note(1)
-    assert one.has_long_log
+    assert one.should_flush
     assert not one.is_due()
+    one.asked()
+    assert not one.should_flush
+    clock.now += upkeep.ASKED_SECONDS + 1
+    assert one.should_flush
     one.flushed()
-    assert not one.has_long_log
+    assert not one.should_flush
     assert one.is_flushed
     one.note(1)
     assert not one.is_flushed
