@@ -4,7 +4,8 @@
 
 Prints every table and writes `benchmarks/RESULTS.md`; with --quick, which only shows that all of it
 runs, nothing is kept unless --out says where. --pictures and --full-size name folders of
-photographs to measure with instead of the examples.
+photographs to measure with instead of the examples; --most 100000 leaves out larger collections,
+which take half an hour.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ BYTES_EACH = 5_000
 
 def measure(options: Options) -> None:
     """Scan, fill, fit, publish."""
-    files, vectors, rounds = (QUICK, QUICK, 1) if options.quick else (FILES, VECTORS, ROUNDS)
+    files, wanted, rounds = (QUICK, QUICK, 1) if options.quick else (FILES, VECTORS, ROUNDS)
+    vectors = [count for count in wanted if count <= options.most]
     work = options.home("growth")
     home = work / "home"
     if not (home / "store").exists():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "photos"
+MOST = 1_000_000
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -18,13 +19,15 @@ class Options:
     """`pictures`: real ones, whose vectors and pixels everything is made from. `full_size`:
     photographs as a camera writes them, or as near as there are. `work` keeps what was made for the
     next run; `out` gets the figures, by default those of a whole run only. `quick`: everything
-    small, to see that it runs."""
+    small, to see that it runs. Collections of search
+    and growth have at most `most` images."""
 
     pictures: Path
     full_size: Path
     work: Path
     out: Path
     quick: bool
+    most: int
     seed: int
 
     def home(self, name: str) -> Path:
@@ -49,7 +52,8 @@ def arguments(options: Options) -> Sequence[str]:
     """The same options as a command line of another benchmark."""
     paths = ("pictures", "full_size", "work", "out")
     named = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in paths]
-    return [*named, f"--seed={options.seed}", *(["--quick"] if options.quick else [])]
+    numbers = [f"--most={options.most}", f"--seed={options.seed}"]
+    return [*named, *numbers, *(["--quick"] if options.quick else [])]
 
 
 def _parser(doc: str | None) -> argparse.ArgumentParser:
@@ -61,6 +65,7 @@ def _parser(doc: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--work", type=Path, metavar="FOLDER")
     parser.add_argument("--out", type=Path, metavar="FOLDER")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--most", type=int, default=MOST, metavar="IMAGES")
     parser.add_argument("--seed", type=int, default=0)
     return parser
 
@@ -72,5 +77,6 @@ def _options(given: argparse.Namespace, work: Path) -> Options:
         work=work.resolve(),
         out=(given.out or (work / "results" if given.quick else RESULTS)).resolve(),
         quick=given.quick,
+        most=given.most,
         seed=given.seed,
     )

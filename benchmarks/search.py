@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from benchmarks.options import Options, run_with
@@ -44,6 +44,11 @@ class Course:
     growth_queries: int
     rounds: int
 
+    def up_to(self, most: int) -> Course:
+        """Without collections of more vectors."""
+        plans = {size: plan for size, plan in self.plans.items() if size <= most}
+        return replace(self, plans=plans, stops=tuple(one for one in self.stops if one <= most))
+
 
 WHOLE = Course(
     plans={
@@ -77,7 +82,7 @@ QUICK = Course(
 
 def measure(options: Options) -> None:
     """Fill a store for each k and stop at each size to ask."""
-    course = QUICK if options.quick else WHOLE
+    course = (QUICK if options.quick else WHOLE).up_to(options.most)
     points = drawn(options, max(course.plans) + NEW, 200, ks=(OTHER_K,))
     found = Found(course.arrivals)
     found.about = {"faiss": version("faiss-cpu"), "real": points.real, "sizes": {}}

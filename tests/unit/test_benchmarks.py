@@ -32,7 +32,7 @@ def _report(name: str = "growth", **changes: Any) -> Report:
 
 
 def _options(out: Path, *, quick: bool = False) -> Options:
-    return Options(pictures=out, full_size=out, work=out, out=out, quick=quick, seed=7)
+    return Options(pictures=out, full_size=out, work=out, out=out, quick=quick, most=1, seed=7)
 
 
 def _draw(figure: Figure) -> None:
