@@ -45,9 +45,12 @@ class Course:
     rounds: int
 
     def up_to(self, most: int) -> Course:
-        """Without collections of more vectors."""
+        """Without collections of more vectors, but for the smallest."""
         plans = {size: plan for size, plan in self.plans.items() if size <= most}
-        return replace(self, plans=plans, stops=tuple(one for one in self.stops if one <= most))
+        plans = plans or {size: self.plans[size] for size in [min(self.plans)]}
+        stops = tuple(one for one in self.stops if one <= max(plans))
+        arrivals = min(self.arrivals, max(plans))
+        return replace(self, plans=plans, stops=stops, arrivals=arrivals)
 
 
 WHOLE = Course(

@@ -62,7 +62,6 @@ class Targets:
         """Lay every collection out for fast search and fast loading."""
         for target in self.all if stores is None else stores:
             target.store.tidy()
-            target.store.flush()
 
     def _read(self) -> tuple[Pair, Pair | None, Pair | None]:
         """The pair that answers, the next one, and the previous one while it is kept."""

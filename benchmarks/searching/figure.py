@@ -30,7 +30,7 @@ def draw(figure: Figure, found: Found) -> None:
     _growth(growth, found)
     for axes in (latency, arriving, growth):
         axes.grid(alpha=0.25)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, handlelength=3)
 
 
 def _latency(axes: Axes, found: Found) -> None:
