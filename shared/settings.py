@@ -47,7 +47,7 @@ class Settings:
     min_free_bytes: int = 256 * 2**20
     """Indexing pauses below this much free space."""
     flush_points: int = 7000
-    """The embedded store tidies itself after this many changed points; its log is flushed sooner."""
+    """The embedded store tidies itself after this many changed points, and flushes sooner."""
     store_wait_seconds: float = 5.0
     """How long to wait for an embedded store that another process holds."""
     url_timeout_seconds: float = 10.0
