@@ -24,6 +24,9 @@ def page(folder: Path) -> str:
     found = [read(folder / f"{name}.json") for name in ORDER if (folder / f"{name}.json").exists()]
     machines = list(dict.fromkeys(about["machine"] for _, about in found))
     parts = [_HEAD, *machines, _goals([report for report, _ in found])]
+    without = [name for name in ORDER if name not in {report.name for report, _ in found}]
+    if without:
+        parts.append(f"Not measured here: {', '.join(without)}.")
     for report, about in found:
         parts += _section(report, about["finished"], folder.name)
     return "\n\n".join(parts) + "\n"
