@@ -16,7 +16,7 @@ ORDER = ("indexing", "cold_query", "search", "training", "service", "growth")
 _HEAD = """# Results
 
 Written by `make bench` from `benchmarks/results/*.json`; `python -m benchmarks.results` writes it
-again. Ratios were measured in one run on one machine; absolute figures are that machine's."""
+again. The ratios of a section were measured in one run; absolute figures are the machine's."""
 
 
 def page(folder: Path) -> str:
