@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -69,22 +68,6 @@ def run(*command: str | Path, home: Path | None = None) -> Run:
 def ours(name: str) -> tuple[str, str, str]:
     """The command line that starts one of our commands with this interpreter."""
     return sys.executable, "-m", name
-
-
-def repeat(
-    times: int, measured: Callable[[], Run], before: Callable[[], None] | None = None
-) -> Run:
-    """The median of several runs: of the seconds, and of the peaks."""
-    runs = []
-    for _ in range(times):
-        if before:
-            before()
-        runs.append(measured())
-    return Run(
-        statistics.median(one.seconds for one in runs),
-        int(statistics.median(one.peak_bytes for one in runs)),
-        runs[-1].output,
-    )
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

