@@ -165,7 +165,9 @@ def _percentile(calibration: Calibration, image: ScoredImage) -> float:
 
 def _rounded(found: Sequence[ScoredImage]) -> tuple[ScoredImage, ...]:
     """Scores as they are shown, so that a result is kept or left out by what people see."""
-    return tuple(replace(image, score=round(image.score, SCORE_DIGITS)) for image in found)
+    return tuple(
+        ScoredImage(image.id, round(image.score, SCORE_DIGITS), image.record) for image in found
+    )
 
 
 def embed(
@@ -201,7 +203,10 @@ def merge(found: Iterable[Sequence[ScoredImage]], number: int) -> tuple[ScoredIm
         if image.id not in best or image.score > best[image.id].score:
             best[image.id] = image
     ranked = sorted(best.values(), key=lambda image: (-image.score, image.id))[:number]
-    return tuple(replace(image, score=max(-1.0, min(1.0, image.score))) for image in ranked)
+    return tuple(
+        image if -1 <= image.score <= 1 else replace(image, score=math.copysign(1.0, image.score))
+        for image in ranked
+    )
 
 
 def _encoded(encoder: Encoder, picture: Pixels) -> tuple[NDArray[np.float32], Took]:

@@ -28,13 +28,15 @@ FURTHEST = 0.35
 _NOISE = 2.0
 """Levels that a pixel may be off by and still count in full."""
 _DAMPING = 1e-3
+_UNKNOWN = 6
+"""Growth and shift along x and along y, contrast, brightness."""
 
 
 def aligned(first: Greys, second: Greys, start: Shifts, rounds: int) -> Shifts:
     """The shifts after some rounds from `start` that lay `first` over `second` best."""
-    shifts = start
+    shifts, steps = start, _Steps(first, second)
     for _ in range(rounds):
-        shifts = np.clip(shifts + _step(first, second, shifts), -FURTHEST, FURTHEST)
+        shifts = np.minimum(np.maximum(shifts + steps.step(shifts), -FURTHEST), FURTHEST)
     return shifts
 
 
@@ -77,10 +79,9 @@ def shrunk(pictures: Greys, edge: int) -> Greys:
 
 def softened(pictures: Greys) -> Greys:
     """The pictures under a binomial filter, 1-2-1 along both edges."""
-    wide = np.pad(pictures, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    down = (wide[:, :-2] + 2 * wide[:, 1:-1] + wide[:, 2:]) / 4
-    soft = (down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]) / 4
-    return soft.astype(np.float32, copy=False)
+    binomial = _binomial(pictures.shape[1])
+    soft: Greys = np.matmul(np.matmul(binomial, pictures), binomial.T)
+    return soft
 
 
 @cache
@@ -93,11 +94,32 @@ def _means(edge: int, smaller: int) -> NDArray[np.float32]:
 
 
 @cache
+def _binomial(edge: int) -> NDArray[np.float32]:
+    """float32 (edge, edge): what filters an edge by 1-2-1, its ends repeated beyond it."""
+    rows = (2 * np.eye(edge) + np.eye(edge, k=1) + np.eye(edge, k=-1)) / 4
+    rows[[0, -1], [0, -1]] = 0.75
+    filtering: NDArray[np.float32] = rows.astype(np.float32)
+    filtering.flags.writeable = False
+    return filtering
+
+
+@cache
 def _places(edge: int) -> NDArray[np.float32]:
     """The middles of an edge's pixels, in [-1, 1]."""
     middles = ((np.arange(edge, dtype=np.float32) + 0.5) / edge * 2 - 1).astype(np.float32)
     middles.flags.writeable = False
     return middles
+
+
+@cache
+def _slopes(edge: int) -> NDArray[np.float32]:
+    """float32 (2, edge, edge): rows times the first are slopes times places, times the second the
+    slopes: central differences but at the border."""
+    slopes = (np.eye(edge, k=-1) - np.eye(edge, k=1)) / 2
+    slopes[:2, 0], slopes[-2:, -1] = (-1, 1), (-1, 1)
+    both = np.stack([slopes * _places(edge), slopes]).astype(np.float32)
+    both.flags.writeable = False
+    return both
 
 
 def _resampling(edge: int, shifts: Shifts) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -106,58 +128,69 @@ def _resampling(edge: int, shifts: Shifts) -> tuple[NDArray[np.float32], NDArray
     pixel = (wanted + 1) * np.float32(edge / 2) - np.float32(0.5)
     inside = (pixel >= -0.5) & (pixel <= edge - 0.5)
     held = np.minimum(np.maximum(pixel, 0), edge - 1)
-    apart = np.abs(held[:, :, :, None] - np.arange(edge, dtype=np.float32))
-    return np.maximum(0, 1 - apart), inside
+    apart = held[:, :, :, None] - np.arange(edge, dtype=np.float32)
+    np.abs(apart, out=apart)
+    np.subtract(1, apart, out=apart)
+    return np.maximum(apart, 0, out=apart), inside
 
 
-def _step(first: Greys, second: Greys, shifts: Shifts) -> Shifts:
-    """One Gauss-Newton step, solved together with the second picture's contrast and brightness."""
-    count = len(first)
-    over, inside = moved(first, shifts)
-    gain, bias = _light(over, second, inside)
-    wrong = second - (gain[:, None, None] * over + bias[:, None, None])
-    usual = np.float32(1.4826) * median(np.abs(wrong).reshape(count, -1)) + np.float32(_NOISE)
-    weights = inside / (1 + (wrong / (2 * usual[:, :, None])) ** 2) ** 2
-    jacobian = _jacobian(over, gain)
-    weighted = jacobian * weights.reshape(count, 1, -1)
-    normal = weighted @ jacobian.transpose(0, 2, 1)
-    damping = np.einsum("nii->ni", normal) * np.float32(_DAMPING) + np.float32(_DAMPING)
-    normal = normal + damping[:, :, None] * np.eye(6, dtype=np.float32)
-    right = weighted @ wrong.reshape(count, -1, 1)
-    step: Shifts = np.linalg.solve(normal, right)[:, :4, 0].astype(np.float32, copy=False)
-    return step
+class _Steps:
+    """Gauss-Newton steps between n pairs of pictures, solved together with the second ones'
+    contrast and brightness.
 
+    Most calls are for a handful of small pictures, where NumPy's calls cost more than their sums:
+    so sums are rows of few products, and the memory is the same in every round.
+    """
 
-def _jacobian(over: Greys, gain: NDArray[np.float32]) -> NDArray[np.float32]:
-    """float32 (n, 6, edge * edge): how each pixel changes with the four shifts and the light."""
-    count, edge, _ = over.shape
-    levels = gain[:, None, None] * np.float32(edge / 2)
-    slope_x = _slopes(over) * levels
-    slope_y = _slopes(over.transpose(0, 2, 1)).transpose(0, 2, 1) * levels
-    found, places = np.empty((count, 6, edge, edge), np.float32), _places(edge)
-    found[:, 0], found[:, 1] = slope_x * places, slope_x
-    found[:, 2], found[:, 3] = slope_y * places[:, None], slope_y
-    found[:, 4], found[:, 5] = over, 1
-    return found.reshape(count, 6, -1)
+    def __init__(self, first: Greys, second: Greys) -> None:
+        count, edge, _ = first.shape
+        self._first, self._second = first, second.reshape(count, -1)
+        # How each pixel changes with the four shifts and the light, and what is wrong with it.
+        self._rows = np.ones((count, _UNKNOWN + 1, edge, edge), np.float32)
+        self._flat = self._rows.reshape(count, _UNKNOWN + 1, -1)
 
+    def step(self, shifts: Shifts) -> Shifts:
+        """float32 (n, 4): by how much the shifts are to change."""
+        count, edge, _ = self._first.shape
+        over = self._rows[:, 4]
+        both, within = _resampling(edge, shifts)
+        np.matmul(np.matmul(both[:, 1], self._first), both[:, 0].transpose(0, 2, 1), out=over)
+        inside = (within[:, 1, :, None] & within[:, 0, None, :]).reshape(count, -1)
+        slopes = _slopes(edge)
+        np.matmul(over[:, None], slopes, out=self._rows[:, 0:2])
+        np.matmul(slopes.transpose(0, 2, 1), over[:, None], out=self._rows[:, 2:4])
+        gain = self._wrong(inside)
+        weighted = self._flat[:, :_UNKNOWN] * self._weights(inside)[:, None]
+        system = weighted @ self._flat.transpose(0, 2, 1)
+        # The slopes are those of the first picture, by the pixel.
+        levels = np.ones((count, _UNKNOWN, 1), np.float32)
+        levels[:, :4] = gain[:, :, None] * np.float32(edge / 2)
+        normal = system[:, :, :_UNKNOWN] * levels * levels.transpose(0, 2, 1)
+        damping = np.einsum("nii->ni", normal) * np.float32(_DAMPING) + np.float32(_DAMPING)
+        normal += damping[:, :, None] * np.eye(_UNKNOWN, dtype=np.float32)
+        found: Shifts = np.linalg.solve(normal, system[:, :, _UNKNOWN:] * levels)[:, :4, 0]
+        return found
 
-def _slopes(pictures: Greys) -> Greys:
-    """The slopes along x, central differences but at the border."""
-    slopes = np.empty_like(pictures)
-    slopes[:, :, 1:-1] = (pictures[:, :, 2:] - pictures[:, :, :-2]) / 2
-    slopes[:, :, 0] = pictures[:, :, 1] - pictures[:, :, 0]
-    slopes[:, :, -1] = pictures[:, :, -1] - pictures[:, :, -2]
-    return slopes
+    def _wrong(self, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Fill the row of what is wrong; the contrasts (n, 1) under which it is least."""
+        over, light, second = self._flat[:, 4], self._flat[:, 4:6], self._second
+        masked = light * inside[:, None]
+        sums, cross = masked @ light.transpose(0, 2, 1), masked @ second[:, :, None]
+        sum_a, sum_b, seen = sums[:, 0, 1:], cross[:, 1], np.maximum(sums[:, 1, 1:], 1)
+        square, product = sums[:, 0, :1] - sum_a**2 / seen, cross[:, 0] - sum_a * sum_b / seen
+        slope = product / (np.maximum(square, 0) + np.float32(_DAMPING) * seen)
+        gain: NDArray[np.float32] = np.minimum(np.maximum(slope, 0.4), 2.5)
+        wrong = self._flat[:, _UNKNOWN]
+        np.subtract(second, gain * over, out=wrong)
+        wrong -= (sum_b - gain * sum_a) / seen
+        return gain
 
-
-def _light(
-    over: Greys, second: Greys, inside: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The contrast and brightness, float32 (n,) each, that make the first most like the second."""
-    seen = np.maximum(inside.sum(axis=(1, 2)), 1)[:, None, None]
-    mean_a = (over * inside).sum(axis=(1, 2), keepdims=True) / seen
-    mean_b = (second * inside).sum(axis=(1, 2), keepdims=True) / seen
-    a, b = (over - mean_a) * inside, (second - mean_b) * inside
-    gain = (a * b).sum(axis=(1, 2)) / ((a * a).sum(axis=(1, 2)) + _DAMPING * seen[:, 0, 0])
-    gain = np.minimum(np.maximum(gain, 0.4), 2.5).astype(np.float32, copy=False)
-    return gain, (mean_b[:, 0, 0] - gain * mean_a[:, 0, 0]).astype(np.float32)
+    def _weights(self, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """float32 (n, edge * edge): what each pixel counts, the less the more is wrong with it."""
+        wrong = self._flat[:, _UNKNOWN]
+        usual = np.float32(1.4826) * median(np.abs(wrong)) + np.float32(_NOISE)
+        weights = wrong * (np.float32(0.5) / usual)
+        weights *= weights
+        weights += 1
+        weights *= weights
+        return np.divide(inside, weights, out=weights)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,18 @@ _PACKED, _PACKED_VERSION = struct.Struct(">BB"), 1
 DETAILS = (64, 32, 16)
 """How much of 64 x 64 pixels a picture can fill; the less, the less it is compared by."""
 
-LEVELS = ((16, 6, 0.2), (32, 4, 0.6), (64, 3, 1.0))
-"""Edge and rounds of the alignment, coarse to fine, and the share of blocks without which the next
-is not tried. A crop of 5 % moves the border by one pixel of 16, which can still be found."""
+
+class _Level(NamedTuple):
+    """`rounds` of alignment at an `edge`, coarse to fine, and what a pair needs to go on: a
+    `correlation`, growth and shift that a crop explains but for `slack`, and `share` of the blocks
+    that agree; without one they are not compared yet."""
+
+    edge: int
+    rounds: int
+    correlation: float
+    slack: float
+    share: float | None
+
 
 # Measured on altered pictures and on the nearest neighbours of others: docs/near-duplicates.md.
 _NOISE = 6.0
@@ -53,8 +63,13 @@ _LEAST_BLOCKS = 6
 """Blocks with something in them below which nothing can be said."""
 _LEAST_SHARE = 0.4
 """Share of those blocks that must be left where a stamp may lie: it is not most of a picture."""
-_HOPELESS = 0.7
-"""Correlation below which alignment is not carried further."""
+_LEVELS = (
+    _Level(16, 2, 0.4, 6 * _SLACK, None),  # most that are no copies wander off at once
+    _Level(16, 4, 0.7, 2 * _SLACK, 0.2),
+    _Level(32, 4, 0.7, 2 * _SLACK, 0.6),
+    _Level(64, 3, 0.7, 2 * _SLACK, 1.0),
+)
+"""A crop of 5 % moves the border by one pixel of 16, which can still be found."""
 _CERTAIN = 0.95
 """Share of agreeing blocks that alignment need not raise."""
 _AT_ONCE = 128
@@ -152,7 +167,7 @@ class _Pairs:
         )
         # What only one of the two can show is no difference between them.
         details = np.array([min(a.detail, b.detail) for a, b in zip(first, second, strict=True)])
-        for edge in DETAILS[1:]:
+        for edge in set(details.tolist()) - {SMALL.size}:
             coarse = details == edge
             for grey in (grey_a, grey_b):
                 grey[coarse] = _blurred(grey[coarse], edge)
@@ -170,31 +185,32 @@ class _Pairs:
 
     def agreement(self) -> NDArray[np.float32]:
         """The better share of the pairs as they lie and aligned."""
-        unmoved = np.zeros((len(self.grey_a), 4), np.float32)
         # Most alterations move nothing, and on a plain ground a stamp misleads the alignment.
-        found = self.share(unmoved)
+        found = self.share()
         alive = np.flatnonzero(~(found >= _CERTAIN))
-        shifts = unmoved[alive]
+        shifts = np.zeros((len(alive), 4), np.float32)
         if not alive.size:
             return found
-        for edge, rounds, least in LEVELS:
-            a, b = shrunk(self.grey_a[alive], edge), shrunk(self.grey_b[alive], edge)
-            shifts = aligned(a, b, shifts, rounds)
-            kept = (correlation(a, b, shifts) > _HOPELESS) & _is_crop(shifts, 2 * _SLACK)
+        for level in _LEVELS:
+            a, b = (shrunk(grey[alive], level.edge) for grey in (self.grey_a, self.grey_b))
+            shifts = aligned(a, b, shifts, level.rounds)
+            kept = _is_crop(shifts, level.slack)
+            kept[kept] = correlation(a[kept], b[kept], shifts[kept]) > level.correlation
             alive, shifts = alive[kept], shifts[kept]
-            if not alive.size:
-                break
-            share = self.at(alive).softened().share(shifts)
-            found[alive] = np.fmax(found[alive], np.where(_is_crop(shifts, _SLACK), share, np.nan))
-            kept = (share >= least) & (share < _CERTAIN)
-            alive, shifts = alive[kept], shifts[kept]
+            if level.share is not None and alive.size:
+                share = self.at(alive).softened().share(shifts)
+                better = np.where(_is_crop(shifts, _SLACK), share, np.nan)
+                found[alive] = np.fmax(found[alive], better)
+                kept = (share >= level.share) & (share < _CERTAIN)
+                alive, shifts = alive[kept], shifts[kept]
             if not alive.size:
                 break
         return found
 
-    def share(self, shifts: Shifts) -> NDArray[np.float32]:
-        """The largest share of telling blocks that agree under these shifts, a stamp left out."""
-        over, inside = moved(self.grey_a, shifts)
+    def share(self, shifts: Shifts | None = None) -> NDArray[np.float32]:
+        """The largest share of telling blocks that agree under these shifts, a stamp left out;
+        without shifts, as the pictures lie."""
+        over, inside = (self.grey_a, None) if shifts is None else moved(self.grey_a, shifts)
         moments = BlockMoments.of(over, self.grey_b, inside)
         light = moments.light()
         rest, off, spread = moments.unlike(light)
@@ -211,11 +227,13 @@ class _Pairs:
         best = np.where(enough, good / np.maximum(count, 1), 0).max(axis=1).astype(np.float32)
         return np.where(total[:, 0] < _LEAST_BLOCKS, np.float32(np.nan), best)
 
-    def _colors_agree(self, shifts: Shifts, light: Light) -> NDArray[np.bool_]:
+    def _colors_agree(self, shifts: Shifts | None, light: Light) -> NDArray[np.bool_]:
         """Which blocks have the same colour, brightness taken out: bool (n, 64)."""
-        over, _ = moved(self.color_a.reshape(-1, COLOR_EDGE, COLOR_EDGE), shifts.repeat(2, axis=0))
+        over = self.color_a.reshape(-1, COLOR_EDGE, COLOR_EDGE)
+        if shifts is not None:
+            over, _ = moved(over, shifts.repeat(2, axis=0))
         apart = light.gain.repeat(2)[:, None, None] * over - self.color_b.reshape(over.shape)
-        blocks = np.abs(shrunk(apart, BLOCKS)).reshape(len(shifts), 2, BLOCKS**2)
+        blocks = np.abs(shrunk(apart, BLOCKS)).reshape(len(self.color_a), 2, BLOCKS**2)
         worst: NDArray[np.bool_] = blocks.max(axis=1) <= _COLOR
         return worst
 

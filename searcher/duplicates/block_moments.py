@@ -42,14 +42,25 @@ class BlockMoments:
     weight: NDArray[np.float32]
 
     @classmethod
-    def of(cls, first: Greys, second: Greys, inside: NDArray[np.bool_]) -> BlockMoments:
+    def of(
+        cls, first: Greys, second: Greys, inside: NDArray[np.bool_] | None = None
+    ) -> BlockMoments:
         """Of float32 (n, edge, edge) each, where bool `inside` of the same shape says so."""
-        a, b, mask = (_in_blocks(one.astype(np.float32)) for one in (first, second, inside))
-        count = np.maximum(mask.sum(axis=2), 1e-6)
-        mean_a, mean_b = (a * mask).sum(axis=2) / count, (b * mask).sum(axis=2) / count
-        a, b = (a - mean_a[..., None]) * mask, (b - mean_b[..., None]) * mask
-        var_a, var_b, cov = ((x * y).sum(axis=2) / count for x, y in ((a, a), (b, b), (a, b)))
-        share = mask.mean(axis=2)
+        a, b = _in_blocks(first), _in_blocks(second)
+        share = np.ones(a.shape[:2], np.float32)
+        count = share * a.shape[2]
+        if inside is not None:
+            mask = _in_blocks(inside.astype(np.float32))
+            share = mask.mean(axis=2)
+            count = np.maximum(share * a.shape[2], np.float32(1e-6))
+            a, b = a * mask, b * mask
+        mean_a, mean_b = a.sum(axis=2) / count, b.sum(axis=2) / count
+        a, b = a - mean_a[..., None], b - mean_b[..., None]
+        if inside is not None:
+            a, b = a * mask, b * mask
+        var_a, var_b, cov = (
+            np.einsum("nbp,nbp->nb", x, y) / count for x, y in ((a, a), (b, b), (a, b))
+        )
         weight = np.where(share > 0.5, share, np.float32(0))
         return cls(mean_a, mean_b, var_a, var_b, cov, weight)
 
@@ -63,36 +74,54 @@ class BlockMoments:
 
         Weighted least squares, the weights from the last round's error (Geman-McClure).
         """
-        light = self._fitted(self.weight)
-        for _ in range(_ROUNDS):
-            rest, off, _ = self.unlike(light)
-            wrong = rest + off * off
-            usual = median(wrong) + np.float32(_NOISE)
-            weights = self.weight / (1 + wrong / (2 * usual)) ** 2
-            light = self._fitted(weights)
+        middle_a = self.mean_a.mean(axis=1, keepdims=True)
+        middle_b = self.mean_b.mean(axis=1, keepdims=True)
+        a, b = self.mean_a - middle_a, self.mean_b - middle_b
+        terms = np.stack([np.ones_like(a), a, b, self.var_a + a * a, self.cov + a * b], axis=2)
+        weights = self.weight
+        for left in reversed(range(_ROUNDS + 1)):
+            light = _fitted(weights, terms)
+            light = Light(light.gain, light.bias + middle_b - light.gain * middle_a)
+            if left:
+                wrong = self._wrong(light)
+                usual = median(wrong) + np.float32(_NOISE)
+                weights = self.weight / (1 + wrong / (2 * usual)) ** 2
         return light
 
-    def _fitted(self, weights: NDArray[np.float32]) -> Light:
-        total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-6)
-        at_a = (weights * self.mean_a).sum(axis=1, keepdims=True) / total
-        at_b = (weights * self.mean_b).sum(axis=1, keepdims=True) / total
-        a, b = self.mean_a - at_a, self.mean_b - at_b
-        square = (weights * (self.var_a + a * a)).sum(axis=1, keepdims=True)
-        cross = (weights * (self.cov + a * b)).sum(axis=1, keepdims=True)
-        # The ridge keeps plain pictures at their own contrast.
-        gain = (cross + _NOISE * total) / (square + _NOISE * total)
-        gain = np.minimum(np.maximum(gain, _GAINS[0]), _GAINS[1])
-        return Light(gain, at_b - gain * at_a)
+    def _wrong(self, light: Light) -> NDArray[np.float32]:
+        """Squared levels (n, 64) by which blocks differ under a light."""
+        off = self._off(light)
+        return self._rest(light) + off * off
 
     def unlike(
         self, light: Light
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Variance that the light leaves unexplained, difference of the means, and variance."""
+        spread = np.maximum(light.gain**2 * self.var_a, self.var_b)
+        return self._rest(light), self._off(light), spread
+
+    def _rest(self, light: Light) -> NDArray[np.float32]:
         gain = light.gain
-        rest = np.maximum(self.var_b + gain**2 * self.var_a - 2 * gain * self.cov, 0)
+        return np.maximum(self.var_b + gain * (gain * self.var_a - 2 * self.cov), 0)
+
+    def _off(self, light: Light) -> NDArray[np.float32]:
         # A brightened picture is white where it cannot be brighter.
-        off = self.mean_b - np.minimum(np.maximum(gain * self.mean_a + light.bias, 0), 255)
-        return rest, off, np.maximum(gain**2 * self.var_a, self.var_b)
+        shown = np.minimum(np.maximum(light.gain * self.mean_a + light.bias, 0), 255)
+        off: NDArray[np.float32] = self.mean_b - shown
+        return off
+
+
+def _fitted(weights: NDArray[np.float32], terms: NDArray[np.float32]) -> Light:
+    """The light that fits blocks best which weigh (n, 64) so much, by the sums over them of
+    `terms` (n, 64, 5): 1, a, b, a squared, a times b; every sum is one product."""
+    sums = np.matmul(weights[:, None], terms)[:, 0]
+    total = np.maximum(sums[:, :1], 1e-6)
+    at_a, at_b = sums[:, 1:2] / total, sums[:, 2:3] / total
+    square, cross = sums[:, 3:4] - at_a * sums[:, 1:2], sums[:, 4:] - at_a * sums[:, 2:3]
+    # The ridge keeps plain pictures at their own contrast.
+    gain = (cross + _NOISE * total) / (np.maximum(square, 0) + _NOISE * total)
+    gain = np.minimum(np.maximum(gain, _GAINS[0]), _GAINS[1])
+    return Light(gain, at_b - gain * at_a)
 
 
 def _in_blocks(pictures: Greys) -> Greys:

@@ -74,9 +74,9 @@ def sameness(
         elif _near_unseen(first, second, score, rule):
             found[place] = "near"
     shares = agreement([a for _, a, _ in looked], [b for _, _, b in looked])
-    for (place, a, b), share in zip(looked, shares, strict=True):
+    for (place, _, _), share in zip(looked, shares, strict=True):
         first, second, score = pairs[place]
-        if _same(first, second, a.distance(b), limits):
+        if _same(first, second, limits):
             found[place] = "exact"
         elif np.isnan(share):
             found[place] = "near" if _near_unseen(first, second, score, rule) else None
@@ -97,10 +97,12 @@ def _near_unseen(first: Sight, second: Sight, score: float, rule: TierRule) -> b
     return bits <= rule.unseen_bits and score >= rule.unseen_score
 
 
-def _same(first: Sight, second: Sight, levels: float, limits: Limits) -> bool:
+def _same(first: Sight, second: Sight, limits: Limits) -> bool:
     """Whether the pixels are the same; the files are decoded in full only if all else says so."""
     one = first.fingerprint
-    if levels > _SAME_LEVELS or not one.may_equal(second.fingerprint):
+    if not one.may_equal(second.fingerprint) or first.small is None or second.small is None:
+        return False
+    if first.small.distance(second.small) > _SAME_LEVELS:
         return False
     a, b = first.data(), second.data()
     if a is None or b is None:
