@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from benchmarks.measure import machine, print_table
+from benchmarks.records import record
 from shared.settings import Settings
 from shared.store.protocol import Probe, VectorStore
 from shared.store.server.hub import ServerHub
@@ -71,7 +72,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     rows = random.standard_normal((options.vectors, 512), dtype=np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    records = [_record(number) for number in range(len(rows))]
+    records = [record(number, f"g1/{number % 6}") for number in range(len(rows))]
     writing: list[Writing] = []
     asking: list[Asking] = []
     with qdrant(acknowledge_only=True) as stub, tempfile.TemporaryDirectory() as home:
@@ -168,27 +169,6 @@ def _milliseconds(
         rounds.append([statistics.median(column) * 1e3 for column in zip(*taken, strict=True)])
     clock, processor, bytes_alone = (min(column) for column in zip(*rounds, strict=True))
     return clock, processor, bytes_alone
-
-
-def _record(number: int) -> ImageRecord:
-    folder, name = f"{number // 1000:03d}", f"{number:06d}.jpg"
-    return ImageRecord(
-        id=f"{number:08x}-0000-5000-8000-000000000000",
-        root="/srv/photographs",
-        path=f"{folder}/{name}",
-        folders=(folder,),
-        cluster=(f"g1/{number % 6}",),
-        sha256=f"{number:064x}",
-        phash=f"{number:016x}",
-        width=4000,
-        height=3000,
-        format="JPEG",
-        bytes=3_000_000,
-        mtime=1_700_000_000.25,
-        taken_at="2024-02-02T10:00:00",
-        indexed_at="2026-01-01T00:00:00+00:00",
-        encoder="bench",
-    )
 
 
 def _show(writing: list[Writing], asking: list[Asking]) -> None:

@@ -21,7 +21,7 @@ from benchmarks.scale.journal_measured import image_record
 from indexer.journal import Journal
 from indexer.relabel import add_labels, keep_only
 from shared.clustering import Clustering
-from shared.store.edge import EdgeStore
+from shared.store.edge.store import EdgeStore
 from shared.store.protocol import Probe
 from shared.store.server.queries import LEAST_EF, OVERSAMPLING
 from shared.types import Embeddings

@@ -10,7 +10,7 @@ from benchmarks.searching.filling import Filling
 from benchmarks.searching.recall import Nearest, nearest_of
 from benchmarks.searching.sides import PROBES, Asking, Side
 from benchmarks.searching.timing import Times, in_turns, on_processors
-from shared.store.edge import EdgeStore
+from shared.store.edge.store import EdgeStore
 from shared.types import Embeddings
 
 EVERYTHING = "all"

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.records import record
 from benchmarks.searching.owner import BATCH, COLLECTION
 from benchmarks.searching.points import cluster_numbers
-from benchmarks.searching.records import record
 from shared.clustering import Clustering
 from shared.settings import Settings, load_settings
-from shared.store.edge import EdgeStore
+from shared.store.edge.store import EdgeStore
 from shared.types import Embeddings
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.searching.filling import Filling
 from benchmarks.searching.sides import Asking
 from benchmarks.searching.timing import in_turns, on_processors
-from shared.store.edge import EdgeStore
+from shared.store.edge.store import EdgeStore
 from shared.types import Embeddings
 
 LARGE = 10_000

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.records import record
 from benchmarks.searching.paced import Question, ask_at_random
-from benchmarks.searching.records import record
 from shared.settings import load_settings
 from shared.store.hub import open_store
 from shared.store.protocol import VectorStore

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.searching.filling import Filling
 from benchmarks.searching.paced import TOP
-from shared.store.edge import EdgeStore
+from shared.store.edge.store import EdgeStore
 from shared.store.protocol import Probe
 from shared.types import Embeddings, ScoredImage
 

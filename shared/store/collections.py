@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 
 from shared.errors import StoreError
-from shared.store.edge import NEW_PREFIX, EdgeStore
+from shared.store.edge.collection import NEW_PREFIX
+from shared.store.edge.store import EdgeStore
 
 OLD_PREFIX = ".old-"
 """How a collection is called while it is being removed."""

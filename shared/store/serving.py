@@ -13,7 +13,8 @@ from typing import Any
 from shared.errors import LookalikeError, StoreBusy, StoreError
 from shared.store import wire
 from shared.store.collections import EdgeCollections
-from shared.store.edge import EdgeStore, Hit
+from shared.store.edge.queries import Hit
+from shared.store.edge.store import EdgeStore
 from shared.store.protocol import Probe
 from shared.types import Embeddings
 

@@ -13,7 +13,7 @@ from shared.types import Embeddings, ImageRecord, ScoredImage, StoredImage
 
 if TYPE_CHECKING:
     from shared.store.client import RemoteStore
-    from shared.store.edge import EdgeStore
+    from shared.store.edge.store import EdgeStore
     from shared.store.opening import StoreHub
 
     Store: TypeAlias = EdgeStore | RemoteStore

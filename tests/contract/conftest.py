@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from shared.settings import Settings
-from shared.store.edge import EdgeStore
+from shared.store.edge.store import EdgeStore
 from shared.store.opening import StoreHub
 from shared.store.protocol import VectorStore
 from shared.store.server.hub import ServerHub

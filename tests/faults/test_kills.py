@@ -92,14 +92,14 @@ main()
     "step",
     [
         "indexer.pipeline Pipeline _write before 3",
-        "shared.store.edge EdgeStore upsert after 2",
+        "shared.store.edge.store EdgeStore upsert after 2",
         "indexer.journal Journal done before 2",
         "indexer.journal Journal done after 2",
         "indexer.journal Journal refuse before 1",
-        "shared.store.edge EdgeStore delete after 1",
+        "shared.store.edge.store EdgeStore delete after 1",
         "indexer.journal Journal remove before 1",
         "indexer.journal Journal owe before 1",
-        "shared.store.edge EdgeStore flush after 1",
+        "shared.store.edge.store EdgeStore flush after 1",
     ],
 )
 def test_a_kill_at_any_step_is_made_good(home: Path, photos: Path, step: str) -> None:

@@ -143,14 +143,14 @@ def is_moved(home: Path, pair: Pair) -> None:
 
 
 STEPS = {
-    "shared.store.edge EdgeStore set_labels after 1": ("g1", "scan"),
-    "shared.store.edge EdgeStore set_labels before 7": ("g1", "recluster"),
-    "shared.store.edge EdgeStore set_labels after 10": ("g1", "watch"),
+    "shared.store.edge.store EdgeStore set_labels after 1": ("g1", "scan"),
+    "shared.store.edge.store EdgeStore set_labels before 7": ("g1", "recluster"),
+    "shared.store.edge.store EdgeStore set_labels after 10": ("g1", "watch"),
     "indexer.journal Journal begin_generation after 1": ("g1", "scan"),
     "shared.models Models set_current before 1": ("g1", "recluster"),
     "shared.models Models _set after 1": ("g2", "recluster"),
     "shared.models Models set_current after 1": ("g2", "scan"),
-    "shared.store.edge EdgeStore set_labels after 13": ("g2", "watch"),
+    "shared.store.edge.store EdgeStore set_labels after 13": ("g2", "watch"),
     "indexer.journal Journal set_labels before 1": ("g2", "scan"),
     "indexer.journal Journal set_labels after 10": ("g2", "scan"),
 }

@@ -13,9 +13,9 @@ import pytest
 
 from shared.errors import StoreBusy, StoreError, StoreMissing
 from shared.store.collections import EdgeCollections
-from shared.store.edge import EdgeStore
+from shared.store.edge.store import EdgeStore
+from shared.store.edge.warming import fetch
 from shared.store.protocol import Probe
-from shared.store.warming import fetch
 from shared.types import Embeddings, ImageRecord
 from tests.fakes import record
 

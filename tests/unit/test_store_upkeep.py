@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from shared.store import upkeep
-from shared.store.edge import POINTS_PER_WRITE, EdgeStore
+from shared.store.edge.store import POINTS_PER_WRITE, EdgeStore
+from shared.store.edge.turns import Turns
+from shared.store.edge.upkeep import Upkeep
 from shared.store.protocol import Probe
-from shared.store.turns import Turns
-from shared.store.upkeep import Upkeep
 from shared.types import Embeddings
 from tests.fakes import record
 
@@ -23,7 +23,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr("shared.store.upkeep.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("shared.store.edge.upkeep.time.monotonic", lambda: self.now)
 
 
 def rows(count: int) -> Embeddings:
@@ -74,7 +74,7 @@ def test_one_that_gives_up_lets_the_others_pass(monkeypatch: pytest.MonkeyPatch)
 
     with turns:
         with monkeypatch.context() as patch:
-            patch.setattr("shared.store.turns.threading.Lock", Interrupted)
+            patch.setattr("shared.store.edge.turns.threading.Lock", Interrupted)
             with pytest.raises(KeyboardInterrupt), turns:
                 pass
         other = threading.Thread(target=take)

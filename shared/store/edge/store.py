@@ -1,20 +1,14 @@
-"""The embedded store: one Qdrant Edge shard in a folder. It and `edge_filter` know the engine.
+"""`EdgeStore`: a `VectorStore` over one Qdrant Edge shard.
 
-The choices below were measured, see `docs/decisions/0001-embedded-store.md` and, for the search,
-`docs/decisions/0005-search-inside-a-cluster.md`.
+The choices below were measured, see `docs/decisions/0001-embedded-store.md`.
 """
 
 from __future__ import annotations
 
-import math
-import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeAlias
 from uuid import UUID
 
 import numpy as np
@@ -22,24 +16,21 @@ import qdrant_edge as engine
 
 from shared.conditions import Condition
 from shared.errors import DiskFull, StoreError, StoreMissing
-from shared.store.edge_filter import equals, payload_filter
+from shared.store.edge.collection import create_collection
+from shared.store.edge.faults import Translated
+from shared.store.edge.filters import equals, payload_filter
+from shared.store.edge.queries import Hit, best_first, request
+from shared.store.edge.turns import Turns
+from shared.store.edge.upkeep import Upkeep
+from shared.store.edge.warming import fetch
 from shared.store.ids import checked_id, possible_ids
 from shared.store.paging import Paged
 from shared.store.protocol import Probe, validated
-from shared.store.translation import Translated
-from shared.store.turns import Turns
-from shared.store.upkeep import Upkeep
-from shared.store.warming import fetch
-from shared.types import EMBEDDING_SIZE, Embeddings, ImageRecord, ScoredImage, StoredImage
+from shared.types import Embeddings, ImageRecord, ScoredImage, StoredImage
 
-SEGMENT_KILOBYTES = 7_400
-"""Largest segment: 7,000 points in Float16 and what a batch adds. To write one stalls the process
-for a fifth of a second, and every search pays for each."""
 FLUSH_POINTS = 7_000
 """Changed points after which the store tidies itself: a segment's worth, written at once. In steps
 of 2,000 each was merged with those before, three times the work in stalls half as long again."""
-MERGE_KILOBYTES = 1_000
-"""Segments of more plain vectors than this, about 1,000, are rewritten cluster by cluster."""
 LABELS_PER_TIDY = 10_000
 """Changed labels after which segments are merged. A point moves to another segment with its label,
 so that relabelling rewrites all of them in the end: at 60,000 points, merging after every 2,000
@@ -49,13 +40,6 @@ POINTS_PER_WRITE = 32
 """Points written before whoever waits may ask: one and a half milliseconds."""
 LABELS_PER_WRITE = 1_000
 """Labels that are written together, at most."""
-RESCORED = 10
-"""Fewest vectors of a segment that are looked at again in Float16 after its scan in Int8."""
-RESCORED_IN_ALL = 100
-"""Fewest of all segments together: where there are few, it costs nothing, and finds the right ones
-among many that are all but equally near."""
-MOST_RESCORED = 200
-"""Where more would have to be looked at again, all are scanned in Float16 from the start."""
 MOST_COUNTS = 10_000
 """Clusters whose counts are kept between writes."""
 MOST_LABELS = 1_000_000
@@ -64,11 +48,6 @@ SEARCHES_BEFORE_WARMING = 2
 """A process that asks once need not fetch more than its own cluster; one that goes on, should."""
 BREATH_SECONDS = 0.05
 """Between two long works, for the questions that have piled up."""
-NEW_PREFIX = ".new-"
-"""How a collection is called until it is complete."""
-
-Hit: TypeAlias = tuple[str, float, dict[str, Any] | None]
-"""Id, cosine similarity and, if asked for, payload of a point that was found."""
 
 
 class EdgeStore(Paged):
@@ -100,7 +79,7 @@ class EdgeStore(Paged):
         if not path.is_dir():
             if not create:
                 raise StoreMissing(f"store {path} does not exist: run `indexer scan` to build it")
-            _create(path)
+            create_collection(path)
         with Translated(path, remedy="`indexer doctor --repair` builds it again"):
             shard = engine.EdgeShard.load(str(path))
         return cls(shard, path, flush_points)
@@ -183,7 +162,7 @@ class EdgeStore(Paged):
             if self._segments is None:
                 self._segments = shard.info().segments_count
             requests = [
-                _request(probe, vector, with_payloads, _params(probe, self._segments))
+                request(probe, vector, with_payloads, self._segments)
                 for probe, vector in zip(probes, vectors.tolist(), strict=True)
             ]
             answers = shard.query_batch(engine.QueryBatchRequest(requests))
@@ -191,7 +170,7 @@ class EdgeStore(Paged):
             self._searches += 1
             if self._searches == SEARCHES_BEFORE_WARMING:
                 self._warm()
-        return list(map(_best_first, answers))
+        return list(map(best_first, answers))
 
     def get(self, ids: Sequence[str], *, with_vectors: bool = False) -> dict[str, StoredImage]:
         """The points that exist among `ids`; vectors as stored, rounded to Float16."""
@@ -324,106 +303,12 @@ class EdgeStore(Paged):
         return self._shard
 
 
-def _create(path: Path) -> None:
-    """Make an empty collection beside `path`, then rename: it is complete or absent."""
-    beside = path.with_name(NEW_PREFIX + path.name)
-    keyword = engine.KeywordIndexParams
-    with Translated(path):
-        shutil.rmtree(beside, ignore_errors=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shard = engine.EdgeShard.create(str(beside), _config())
-        try:
-            for field, index in (
-                ("cluster", keyword(is_tenant=True, memory=engine.Memory.Cold)),
-                ("root", keyword(memory=engine.Memory.Cold)),
-                # The other fields of `--where` are read from each point that is looked at, 2 to 4
-                # ms for 1,000: indexes on them all would double the time of writing (measured).
-                ("folders", keyword(memory=engine.Memory.Cold)),
-            ):
-                shard.update(engine.UpdateOperation.create_field_index(field, index))
-            shard.flush()
-        finally:
-            shard.close()  # the shard goes on writing to the path it was made with
-        os.rename(beside, path)
-
-
-def _config() -> engine.EdgeConfig:
-    cold = engine.Memory.Cold
-    return engine.EdgeConfig(
-        vectors=engine.EdgeVectorParams(
-            size=EMBEDDING_SIZE,
-            distance=engine.Distance.Cosine,
-            datatype=engine.VectorStorageDatatype.Float16,
-            memory=cold,
-            # Half the bytes to scan; Float16 has the last word (`_params`).
-            quantization_config=engine.ScalarQuantizationConfig(
-                engine.ScalarType.Int8, memory=cold
-            ),
-        ),
-        # No graph: a search inside one cluster is a scan over vectors that lie side by side.
-        hnsw_config=engine.HnswIndexConfig(
-            m=0, payload_m=0, ef_construct=100, full_scan_threshold=10, memory=cold
-        ),
-        optimizers=engine.EdgeOptimizersConfig(
-            default_segment_number=1,
-            max_segment_size=SEGMENT_KILOBYTES,
-            indexing_threshold=MERGE_KILOBYTES,
-        ),
-        payload_memory=cold,
-        id_tracker_memory=cold,
-        wal_enabled=True,  # also the engine's lock: without it two processes open one shard
-    )
-
-
-def _request(
-    probe: Probe, vector: list[float], with_records: bool, params: engine.SearchParams
-) -> engine.QueryRequest:
-    return engine.QueryRequest(
-        limit=probe.limit,
-        query=engine.Query.Nearest(vector),
-        filter=payload_filter(probe.cluster, probe.where),
-        with_payload=with_records,
-        with_vector=False,
-        params=params,
-    )
-
-
-def _params(probe: Probe, segments: int) -> engine.SearchParams:
-    """Int8 first inside a cluster; collections made before there was Int8 pass over this.
-
-    Each segment looks again at as many vectors as the answer is long and, because Int8 may have
-    them in the wrong order, at its share of as many more, or of `RESCORED_IN_ALL`.
-    """
-    scanned = max(1, segments - 1)  # one more takes in what is new, and is not scanned in Int8
-    wanted = max(
-        RESCORED,
-        probe.limit + math.ceil(probe.limit / scanned),
-        math.ceil(RESCORED_IN_ALL / scanned),
-    )
-    if probe.cluster is None or probe.exact or probe.limit < 1 or wanted > MOST_RESCORED:
-        return engine.SearchParams(quantization=engine.QuantizationSearchParams(ignore=True))
-    return engine.SearchParams(
-        quantization=engine.QuantizationSearchParams(
-            rescore=True, oversampling=wanted / probe.limit
-        )
-    )
-
-
 def _known(ids: Sequence[str]) -> list[engine.PointId]:
     return list(possible_ids(ids))
 
 
 def _as_text(point_id: int | UUID | str | None) -> str | None:
     return None if point_id is None else str(point_id)
-
-
-def _best_first(points: Sequence[engine.ScoredPoint]) -> list[Hit]:
-    """Ordered by score, by id among equals, whatever order the engine has them in."""
-    # Rounding to Float16 can carry a score past the ends.
-    hits = [(str(one.id), max(-1.0, min(1.0, one.score)), one.payload) for one in points]
-    hits.sort(key=itemgetter(0))
-    hits.sort(key=itemgetter(1), reverse=True)  # what is equal stays in the order of the ids
-    return hits
 
 
 def _stored(point: engine.Record) -> StoredImage:

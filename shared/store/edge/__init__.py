@@ -1,0 +1,1 @@
+"""The embedded store: one Qdrant Edge shard in a folder."""
