@@ -166,9 +166,9 @@ def notes(plan: Plan, pictures: int) -> list[str]:
         f"{plan.turns} turns of {plan.epochs} epochs over {plan.pictures} pictures each, all ways "
         "taking turns in one process; a turn's first epoch, in which TensorFlow traces, does not "
         "count. An epoch begins where the validation of the one before ends, so the loader's start "
-        "is in it. Medians, ratios within a turn; the goals are for the best epochs of each way, for "
-        "other programs only ever slow one down. The limit is Keras' own `fit` on a "
-        "float32 array of the same batches; after an epoch all ways have the same loss.",
+        "is in it. Medians, ratios within a turn; goals are those of the best epochs of each way, "
+        "for other programs only ever slow one down. The limit is Keras' own `fit` on a float32 "
+        "array of the same batches; after an epoch all ways have the same loss.",
         "A training decodes every picture once, when it checks them, so that its first epoch is "
         "like the others. Pixels go into memory as far as 512 MiB go (10,900 pictures), then into "
         "a file; only where the disk has no room for that is a picture decoded in every epoch.",

@@ -68,7 +68,7 @@ def decode(data: bytes, specs: Sequence[PixelSpec], limits: Limits | None = None
 
     Applies EXIF orientation, scales 16-bit to 8, lays transparency on the spec's ground, takes the
     first frame of an animation. The arrays are contiguous and read-only, and each depends on its
-    own spec alone, whatever else is asked for. Raises `ImageRefused` with the reason.
+    own spec alone, whatever else is asked for, but where that `shares`. Raises `ImageRefused` with the reason.
     """
     with _refusals():
         return _decode(data, specs, limits or Limits())
@@ -140,10 +140,15 @@ def _decode(data: bytes, specs: Sequence[PixelSpec], limits: Limits) -> Decoded:
 def _at_scales(
     first: Image.Image, data: bytes, specs: Sequence[PixelSpec], limits: Limits
 ) -> list[Image.Image]:
-    """The loaded image for each spec: a JPEG at the scale that this spec alone would give it."""
+    """The loaded image for each spec: a JPEG at the scale that this spec alone would give it, or
+    at another's that it shares."""
     loaded: dict[tuple[int, int], Image.Image] = {}
-    found = []
+    found = list[Image.Image]()
     for spec in specs:
+        finer = [one for one, other in zip(found, specs, strict=False) if other.size >= spec.size]
+        if spec.shares and finer:
+            found.append(finer[0])
+            continue
         image = _open(data, limits) if loaded and first.format in ("JPEG", "MPO") else first
         if spec.draft:
             # Twice the target keeps the resampling filter in charge of the result's sharpness.

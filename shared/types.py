@@ -37,7 +37,9 @@ class PixelSpec:
     `size`: edge of the square, in pixels. `fit`: *stretch* ignores the aspect ratio, *cover* crops
     the longer side, *contain* pads the shorter one with `ground`. `filter`: the resampling filter.
     `draft`: JPEGs may be decoded at a fraction of their size (faster, changes pixels a little).
-    `ground`: RGB, 0-255, shown through transparency and around contained pictures.
+    `ground`: RGB, 0-255, shown through transparency and around contained pictures. `shares`: made
+    from what is loaded for a spec of at least this size before it, so that a JPEG is decoded once;
+    its pixels then depend a little on that one, so that it is for no encoder.
     """
 
     size: int = 64
@@ -45,6 +47,7 @@ class PixelSpec:
     filter: Filter = "bilinear"
     draft: bool = True
     ground: tuple[int, int, int] = (255, 255, 255)
+    shares: bool = False
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -56,8 +59,9 @@ class PixelSpec:
             raise ValueError(f"ground is {self.ground}: it must be three levels from 0 to 255")
 
     def to_json(self) -> dict[str, Any]:
-        """The spec as JSON values."""
-        return asdict(self) | {"ground": list(self.ground)}
+        """The spec as JSON values; those of encoders do not know `shares`."""
+        value = asdict(self) | {"ground": list(self.ground)}
+        return value if self.shares else {k: v for k, v in value.items() if k != "shares"}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> PixelSpec:

@@ -27,7 +27,7 @@ from searcher.duplicates.alignment import (
 from searcher.duplicates.block_moments import BLOCKS, BlockMoments, Light
 from shared.types import Pixels, PixelSpec
 
-SMALL = PixelSpec(size=64, fit="stretch", filter="box")
+SMALL = PixelSpec(size=64, fit="stretch", filter="box", shares=True)
 """The geometry in which pictures are compared."""
 
 COLOR_EDGE = 16

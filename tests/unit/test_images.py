@@ -202,6 +202,28 @@ def test_a_spec_gives_the_same_pixels_whatever_else_is_asked_for(draft: bool) ->
     assert bits_apart(together.phash, decode(data, []).phash) <= 4
 
 
+def test_a_spec_that_shares_is_made_from_what_is_loaded_already() -> None:
+    data = encoded(scene(1600, 1200), "JPEG", quality=90)
+    shares, larger, smaller = (
+        PixelSpec(size=64, filter="box", shares=True),
+        PixelSpec(size=200),
+        PixelSpec(size=32),
+    )
+    alone = decode(data, [PixelSpec(size=64, filter="box")]).pixels[0]
+    np.testing.assert_array_equal(decode(data, [shares]).pixels[0], alone)
+    # From a smaller one nothing can be made.
+    np.testing.assert_array_equal(decode(data, [smaller, shares]).pixels[1], alone)
+    first, shared = decode(data, [larger, shares]).pixels
+    np.testing.assert_array_equal(first, decode(data, [larger]).pixels[0])
+    assert 0 < apart(shared, alone) < 1
+
+
+def test_what_identifies_an_encoder_does_not_know_of_sharing() -> None:
+    assert "shares" not in PixelSpec(size=8).to_json()
+    shares = PixelSpec(size=8, shares=True)
+    assert PixelSpec.from_json(shares.to_json()) == shares
+
+
 def test_no_spec_still_gives_the_facts() -> None:
     found = decode(encoded(scene()), [])
     assert found.pixels == ()
