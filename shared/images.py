@@ -68,7 +68,9 @@ def decode(data: bytes, specs: Sequence[PixelSpec], limits: Limits | None = None
 
     Applies EXIF orientation, scales 16-bit to 8, lays transparency on the spec's ground, takes the
     first frame of an animation. The arrays are contiguous and read-only, and each depends on its
-    own spec alone, whatever else is asked for, but where that `shares`. Raises `ImageRefused` with the reason.
+    own spec alone, whatever else is asked for, but where that `shares`.
+
+    Raises `ImageRefused` with the reason.
     """
     with _refusals():
         return _decode(data, specs, limits or Limits())

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.store import upkeep
+from shared.store.edge import upkeep
 from shared.store.edge.store import POINTS_PER_WRITE, EdgeStore
 from shared.store.edge.turns import Turns
 from shared.store.edge.upkeep import Upkeep
