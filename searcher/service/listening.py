@@ -7,7 +7,9 @@ import fcntl
 import os
 import socket
 from collections.abc import Iterator
+from multiprocessing.reduction import DupFd
 from pathlib import Path
+from typing import Any
 
 from searcher.service.policy import Policy
 from shared.errors import SettingsError
@@ -17,6 +19,35 @@ _BACKLOG = 512
 _LOCK_NAME = "search.lock"
 
 
+class SharedListener(socket.socket):
+    """A listening socket of several processes: whoever wakes takes one connection and looks again.
+
+    asyncio takes all that wait, and leaves none of a burst to the other processes: seven of eight
+    clients were one worker's.
+    """
+
+    _has_taken = False
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next connection, and who it is from; every other time `BlockingIOError`."""
+        if self._has_taken:
+            self._has_taken = False
+            raise BlockingIOError
+        taken = super().accept()
+        self._has_taken = True
+        return taken
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it goes to a process that is being started."""
+        return _again, (DupFd(self.fileno()), self.family, self.type, self.proto)
+
+
+def _again(
+    descriptor: Any, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int
+) -> SharedListener:
+    return SharedListener(family, kind, protocol, fileno=descriptor.detach())
+
+
 def listen(policy: Policy) -> socket.socket:
     """A socket at the policy's host and port. Raises `SettingsError` if that cannot be had."""
     try:
@@ -24,7 +55,7 @@ def listen(policy: Policy) -> socket.socket:
             policy.host, policy.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
         family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
+        listener = SharedListener(family, kind, protocol)
     except OSError as error:
         raise SettingsError(f"host {policy.host} is no address: {error.strerror}") from error
     try:
@@ -54,7 +85,7 @@ def home_socket(run: Path) -> Iterator[socket.socket | None]:
             return
         path = socket_path(run, SEARCH_SOCKET_NAME)
         path.unlink(missing_ok=True)  # stale: whoever has the lock is the only one to listen
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        with SharedListener(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(path))
             path.chmod(0o600)
             listener.listen(_BACKLOG)
