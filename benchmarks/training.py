@@ -38,7 +38,7 @@ class Plan:
     trained: int
 
 
-FULL, QUICK = Plan(640, 3, 4, 3), Plan(96, 2, 1, 1)
+FULL, QUICK = Plan(640, 4, 6, 3), Plan(96, 2, 1, 1)
 
 
 @dataclass(slots=True)
