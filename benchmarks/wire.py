@@ -5,8 +5,9 @@
 This process keeps to one processor and the stub to the others. Vectors a second are counted from
 the arrays to the acknowledgement: checked, made into points, sent, awaited; once by the clock and
 once by this process's own processor time, for other programs only ever add to the former. A search
-is compared with such bytes sent and received over a plain socket that is kept open, which is what
-the store itself takes here; both take turns. The best round counts.
+is compared with such bytes sent and received over the same wire, a plain socket that is kept open
+or gRPC's own call with a message made beforehand, which is what the store itself takes here; both
+take turns. The best round counts.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import grpc
 import numpy as np
+from qdrant_client import grpc as messages
 
 from benchmarks.measure import machine, print_table
 from benchmarks.records import record
@@ -34,6 +37,7 @@ from shared.store.server.hub import ServerHub
 from shared.types import Embeddings, ImageRecord
 from tests.qdrant.running import Running, qdrant
 
+COLLECTION = "lookalike-bench"
 LEAST_VECTORS = 5_000
 MOST_MS = 3.0
 TOP = 10
@@ -52,7 +56,7 @@ class Writing:
 @dataclass(frozen=True, slots=True)
 class Asking:
     """Milliseconds of a search of `probes` clusters, by the clock (median) and of the processor;
-    and of its bytes alone, as REST has them, by the clock."""
+    and of its bytes alone, over the same wire, by the clock."""
 
     wire: str
     probes: int
@@ -86,7 +90,8 @@ def main() -> None:
                     writing.append(Writing(wire, together, *map(max, zip(*tries, strict=True))))
                 for probes in (1, 4):
                     search = _search(store, rows, probes)
-                    with _bytes_alone(stub, rows, probes) as alone:
+                    bytes_alone = _sent_by_rest if wire == "REST" else _sent_by_grpc
+                    with bytes_alone(stub, rows, probes) as alone:
                         asking.append(Asking(wire, probes, *_milliseconds(search, alone, options)))
     print(where)
     _show(writing, asking)
@@ -132,7 +137,7 @@ def _search(store: VectorStore, rows: Embeddings, probes: int) -> Callable[[int]
 
 
 @contextmanager
-def _bytes_alone(stub: Running, rows: Embeddings, probes: int) -> Iterator[Callable[[int], None]]:
+def _sent_by_rest(stub: Running, rows: Embeddings, probes: int) -> Iterator[Callable[[int], None]]:
     """Sends the bytes of such a search and reads the answer."""
     link = http.client.HTTPConnection(urlsplit(stub.url).netloc)
     one = {
@@ -145,11 +150,32 @@ def _bytes_alone(stub: Running, rows: Embeddings, probes: int) -> Iterator[Calla
     body = json.dumps({"searches": [one] * probes}, separators=(",", ":")).encode()
 
     def ask(_: int) -> None:
-        link.request("POST", "/collections/lookalike-bench/points/query/batch", body)
+        link.request("POST", f"/collections/{COLLECTION}/points/query/batch", body)
         link.getresponse().read()
 
     yield ask
     link.close()
+
+
+@contextmanager
+def _sent_by_grpc(stub: Running, rows: Embeddings, probes: int) -> Iterator[Callable[[int], None]]:
+    """The same by gRPC: the answer's bytes are not looked at."""
+    cluster = messages.Match(keyword="g1/0")
+    condition = messages.Condition(field=messages.FieldCondition(key="cluster", match=cluster))
+    vector = messages.VectorInput(dense=messages.DenseVector(data=rows[0].tolist()))
+    one = messages.QueryPoints(
+        collection_name=COLLECTION,
+        query=messages.Query(nearest=vector),
+        using="image",
+        filter=messages.Filter(must=[condition]),
+        limit=TOP,
+        with_payload=messages.WithPayloadSelector(enable=True),
+    )
+    batch = messages.QueryBatchPoints(collection_name=COLLECTION, query_points=[one] * probes)
+    body = batch.SerializeToString()
+    with grpc.insecure_channel(f"127.0.0.1:{stub.grpc_port}") as channel:
+        send = channel.unary_unary("/qdrant.Points/QueryBatch")
+        yield lambda _: send(body)
 
 
 def _milliseconds(
