@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,16 @@ class Running:
     def stop_answering(self) -> None:
         """Freeze it: connections are taken, nothing is answered."""
         self._process.send_signal(signal.SIGSTOP)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not self._stands_still():  # a thread at work on another processor goes on for a while
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"process {self.pid} goes on after SIGSTOP")
+            time.sleep(0.001)
+
+    def _stands_still(self) -> bool:
+        """Whether every thread is stopped: the state follows the name in parentheses, proc(5)."""
+        stats = Path(f"/proc/{self.pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(") ")[2].startswith("T") for stat in stats)
 
     def go_on(self) -> None:
         """Undo `stop_answering`."""
