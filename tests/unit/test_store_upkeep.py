@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from shared.store.edge import upkeep
-from shared.store.edge.store import POINTS_PER_WRITE, EdgeStore
+from shared.store.edge.store import PAUSE_SECONDS, POINTS_PER_WRITE, EdgeStore
 from shared.store.edge.turns import Turns
 from shared.store.edge.upkeep import Upkeep
 from shared.store.protocol import Probe
@@ -126,6 +126,13 @@ def test_the_log_is_flushed_more_often_than_the_store_is_tidied_while_nobody_ask
     assert not one.is_due()
     one.asked()
     assert not one.should_flush
+    assert one.may_keep_log
+    one.note(upkeep.LOG_POINTS_ASKED - upkeep.LOG_POINTS)
+    assert one.should_flush  # however much is asked, the log does not grow for ever
+    assert not one.may_keep_log
+    one.flushed()
+    one.note(upkeep.LOG_POINTS)
+    assert not one.should_flush
     clock.now += upkeep.ASKED_SECONDS + 1
     assert one.should_flush
     one.flushed()
@@ -151,6 +158,22 @@ def test_tidying_rests_in_proportion_and_while_somebody_asks(
     assert one.may_wait
     clock.now += 0.02
     assert not one.may_wait
+
+
+def test_a_writer_rests_between_pieces_while_somebody_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("shared.store.edge.store.time.sleep", rests.append)
+    store = EdgeStore.open(tmp_path / "c", create=True)
+    some = [record(f"{n}.jpg") for n in range(2 * POINTS_PER_WRITE + 1)]
+    store.upsert(some, rows(len(some)))
+    assert not rests
+    store.search([Probe(rows(1)[0], "g1/0", 5)])
+    store.upsert(some, rows(len(some)))
+    assert rests == [PAUSE_SECONDS] * 6  # three pieces to build, three to write
+    assert store.count() == len(some)
+    store.close()
 
 
 def test_a_store_that_is_asked_tidies_when_it_closes(tmp_path: Path) -> None:

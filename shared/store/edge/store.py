@@ -36,8 +36,12 @@ LABELS_PER_TIDY = 10_000
 so that relabelling rewrites all of them in the end: at 60,000 points, merging after every 2,000
 labels took 14 s of processor time in stalls of up to 1.1 s, after 10,000 six in stalls up to 2.1 s.
 """
-POINTS_PER_WRITE = 32
-"""Points written before whoever waits may ask: one and a half milliseconds."""
+POINTS_PER_WRITE = 8
+"""Points built or written before whoever waits may ask: half a millisecond of the interpreter."""
+PAUSE_SECONDS = 0.002
+"""Between such pieces, while others ask. An answer needs the interpreter several times, and gets it
+from a thread that sleeps at once, from one that works only after `SWITCH_SECONDS` or a whole piece:
+of 350 queries that met a batch 44 took more than three times the median, with pauses 4."""
 LABELS_PER_WRITE = 1_000
 """Labels that are written together, at most."""
 MOST_COUNTS = 10_000
@@ -46,8 +50,6 @@ MOST_LABELS = 1_000_000
 """More cluster labels than any collection has."""
 SEARCHES_BEFORE_WARMING = 2
 """A process that asks once need not fetch more than its own cluster; one that goes on, should."""
-BREATH_SECONDS = 0.05
-"""Between two long works, for the questions that have piled up."""
 
 
 class EdgeStore(Paged):
@@ -66,6 +68,7 @@ class EdgeStore(Paged):
         self._segments: int | None = None
         self._counts: dict[str | None, int] = {}
         self._turns = Turns()
+        self._warmed: set[str] = set()
 
     @classmethod
     def open(
@@ -89,13 +92,15 @@ class EdgeStore(Paged):
         rows = validated(vectors, len(records))
         # All points are built before the first write: a payload that the engine cannot represent
         # must not leave half a batch behind.
-        with Translated(self._path):
-            points = [
-                engine.Point(checked_id(record.id), row.tolist(), record.to_payload())
-                for record, row in zip(records, rows, strict=True)
-            ]
-        for start in range(0, len(points), POINTS_PER_WRITE):
-            part = points[start : start + POINTS_PER_WRITE]
+        points: list[engine.Point] = []
+        for piece in self._pieces(len(records)):
+            with Translated(self._path):
+                points += [
+                    engine.Point(checked_id(record.id), row.tolist(), record.to_payload())
+                    for record, row in zip(records[piece], rows[piece], strict=True)
+                ]
+        for piece in self._pieces(len(points)):
+            part = points[piece]
             with self._writing(len(part)) as shard:
                 shard.update(engine.UpdateOperation.upsert_points(part))
             self._keep_up()
@@ -258,6 +263,13 @@ class EdgeStore(Paged):
                     finally:
                         shard.close()
 
+    def _pieces(self, count: int) -> Iterator[slice]:
+        """All of so many, piece by piece; while others ask, with a pause before each."""
+        for start in range(0, count, POINTS_PER_WRITE):
+            if self._upkeep.is_asked:
+                time.sleep(PAUSE_SECONDS)
+            yield slice(start, start + POINTS_PER_WRITE)
+
     def _keep_up(self, *, at_least: int = 0) -> None:
         if self._upkeep.is_due(at_least):
             self._tidy()
@@ -265,23 +277,24 @@ class EdgeStore(Paged):
             self.flush()
 
     def _tidy(self) -> None:
-        """Merge, then flush; in between whoever waits may ask."""
+        """Merge, then flush, which may be left for later while others ask."""
         with self._upkeep.tidying():
             with self._engine() as shard:
-                has_merged = shard.optimize()
-                if has_merged:
+                if shard.optimize():
                     self._segments = None
                     self._upkeep.is_flushed = False
-            if has_merged:
-                self._warm()
-                if self._upkeep.is_asked:
-                    time.sleep(BREATH_SECONDS)
-            self.flush()
+            self._warm()
+            if not self._upkeep.may_keep_log:
+                self.flush()
 
     def _warm(self) -> None:
-        """Have the vectors in the page cache: the next merge or search reads them again."""
-        for name in ("matrix.dat", "quantized.data"):
-            fetch(self._path.glob(f"segments/*/vector_storage/{name}"))
+        """Have vectors that are new since the last time in the page cache: the next merge or search
+        reads them again."""
+        segments = {path.name for path in self._path.glob("segments/*")}
+        for segment in segments - self._warmed:
+            for name in ("matrix.dat", "quantized.data"):
+                fetch(self._path / "segments" / segment / "vector_storage" / name)
+        self._warmed = segments
 
     @contextmanager
     def _writing(self, points: int) -> Iterator[engine.EdgeShard]:

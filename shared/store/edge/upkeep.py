@@ -13,6 +13,9 @@ a two-hundredth of the time is what 99 queries in 100 do not notice."""
 LOG_POINTS = 2_000
 """Changed points after which the log is flushed: who opens the store after a kill goes through
 it."""
+LOG_POINTS_ASKED = 14_000
+"""While somebody asks: to flush takes as long as to merge half a segment, and more the more
+segments there are."""
 ASKED_SECONDS = 60.0
 """While somebody has asked within this time, only what must not wait is done."""
 
@@ -49,8 +52,13 @@ class Upkeep:
 
     @property
     def should_flush(self) -> bool:
-        """Whether the log is long and nobody asks."""
-        return self._logged >= LOG_POINTS and not self.is_asked
+        """Whether the log is long, for those who do not ask or altogether."""
+        return self._logged >= LOG_POINTS and not self.may_keep_log
+
+    @property
+    def may_keep_log(self) -> bool:
+        """Whether flushing had better wait: somebody asks, and the log is not that long."""
+        return self.is_asked and self._logged < LOG_POINTS_ASKED
 
     def asked(self) -> None:
         """Somebody has searched."""

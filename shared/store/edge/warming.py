@@ -7,7 +7,6 @@ read-ahead: the first search afterwards fetches 4 KB at a time, and so does the 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,15 +14,13 @@ CHUNK_BYTES = 2**20
 """Bytes asked for at a time: Linux cuts longer wishes short, at the device's largest read."""
 
 
-def fetch(paths: Iterable[Path]) -> None:
-    """Ask for files to be read in the background; the process's own memory does not grow.
+def fetch(path: Path) -> None:
+    """Ask for a file to be read in the background; the process's own memory does not grow.
 
-    Only a hint: files that have gone meanwhile are passed over, and so is everything on systems
+    Only a hint: a file that has gone meanwhile is passed over, and so is everything on systems
     without `posix_fadvise`.
     """
-    if not hasattr(os, "posix_fadvise"):
-        return
-    for path in paths:
+    if hasattr(os, "posix_fadvise"):
         with suppress(OSError):
             _fetch(path)
 
