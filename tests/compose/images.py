@@ -45,6 +45,11 @@ def _given_or_pulled(variable: str, folder: Path) -> str | None:
 def _debian(folder: Path) -> None:
     """Two images out of Debian's packages: one with Python, and one with nginx besides."""
     root = folder / "debian"
+    if not shutil.which("debootstrap"):
+        raise SystemExit(
+            "no image can be pulled, and debootstrap is missing: install it, or name images that"
+            " are here with PYTHON_IMAGE and NGINX_IMAGE"
+        )
     say(f"no image can be pulled: making them from Debian {SUITE}")
     include = "--include=python3,python3-venv,ca-certificates"
     run("debootstrap", "--variant=minbase", include, SUITE, root)
