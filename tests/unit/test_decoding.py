@@ -101,7 +101,7 @@ def test_names_of_any_bytes_arrive(pool: DecodingPool, tmp_path: Path) -> None:
 
 def _slow_picture(path: Path) -> Path:
     """A picture that takes a decoder a good while: 80 megapixels of PNG."""
-    Image.new("1", (10_000, 8_000)).save(path)
+    Image.new("P", (10_000, 8_000)).save(path)
     return path
 
 
