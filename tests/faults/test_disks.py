@@ -67,6 +67,25 @@ def test_a_disk_that_fills_while_pictures_are_indexed(small_home: Path, photos: 
 
 
 @pytest.mark.case(6)
+def test_a_disk_that_fills_within_one_write_loses_nothing(small_home: Path, photos: Path) -> None:
+    """Without a mark, as if it were overrun at once: SIGBUS ends the daemon if the store's maps
+    meet the full disk first, and it waits if the journal or a new file does."""
+    draw_photos(photos / "many", 300, edge=24)
+    (small_home / "settings.toml").write_text("min_free_bytes = 0\n")
+    with Watch(small_home, photos, LOOKALIKE_BATCH_SIZE="8") as watch:
+        watch.wait_until(lambda found: found["images"] > 50)
+        filler = fill(small_home)
+        while watch.process.poll() is None and "disk full" not in watch.text():
+            time.sleep(0.1)
+        watch.process.kill()
+        assert watch.process.wait() in (-signal.SIGBUS, -signal.SIGKILL)
+    filler.unlink()
+    with Watch(small_home, photos) as watch:
+        watch.settled(918)
+    oracle(small_home)
+
+
+@pytest.mark.case(6)
 def test_a_disk_without_any_room(small_home: Path, photos: Path) -> None:
     with Watch(small_home, photos) as watch:
         watch.settled(18)

@@ -14,7 +14,7 @@ LOG_POINTS = 2_000
 """Changed points after which the log is flushed: who opens the store after a kill goes through
 it."""
 LOG_POINTS_ASKED = 14_000
-"""While somebody asks: to flush takes as long as to merge half a segment, and more the more
+"""The same while somebody asks: to flush takes a fifth to a third of a merge, and longer the more
 segments there are."""
 ASKED_SECONDS = 60.0
 """While somebody has asked within this time, only what must not wait is done."""
@@ -52,7 +52,7 @@ class Upkeep:
 
     @property
     def should_flush(self) -> bool:
-        """Whether the log is long, for those who do not ask or altogether."""
+        """Whether the log is too long, by one measure while somebody asks and another while not."""
         return self._logged >= LOG_POINTS and not self.may_keep_log
 
     @property
