@@ -20,12 +20,12 @@ from PIL import Image, ImageDraw
 
 from benchmarks.alterations import ALTERATIONS, FURTHER, Alteration
 from benchmarks.measure import machine, print_table
-from searcher.asking import Request
 from searcher.duplicates.sameness import Fingerprint
 from searcher.duplicates.tier_rule import TierRule
 from searcher.duplicates.tiers import Tiers
 from searcher.opening import open_home
 from searcher.pictures import located
+from searcher.query.options import Request
 from searcher.search import Searcher, seen
 from shared.settings import load_settings
 from shared.types import ImageRecord

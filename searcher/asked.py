@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from searcher.asking import Request
+from searcher.query.options import Request
 from shared.errors import LookalikeError
 
 if TYPE_CHECKING:

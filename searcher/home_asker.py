@@ -10,7 +10,7 @@ from searcher.asked import Asked, Refused, Texts, Wish
 from searcher.duplicates.tiering import with_tiers
 from searcher.opening import open_home
 from searcher.pictures import RootPictures, query_picture
-from searcher.question import Question, answer, random_question, read_question
+from searcher.query.examples import Question, answer, random_question, read_question
 from searcher.search import Searcher
 from shared.errors import ImageRefused, QueryError
 from shared.settings import Settings

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from searcher.query import Query
+from searcher.query.source import Query
 from shared.errors import ImageRefused
 from shared.reading import Limits, read_file
 from shared.types import ImageRecord, absolute_path

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searcher.answer import PERCENTILE_DIGITS, SCORE_DIGITS, SHARE_DIGITS, Answer, Recall, Took
-from searcher.asking import Request
+from searcher.query.options import Request
 from shared.calibration import Calibration, margins, within
 from shared.clustering import Clustering
 from shared.errors import QueryError, StoreMissing, VectorRefused

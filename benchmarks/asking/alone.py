@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from searcher.asking import Request
 from searcher.opening import open_home
+from searcher.query.options import Request
 from searcher.search import seen
 from shared.settings import load_settings
 

@@ -12,7 +12,7 @@ from searcher.cli.destinations import SHEET_SUFFIXES
 
 if TYPE_CHECKING:
     from searcher.answer import Tier
-    from searcher.asking import Request
+    from searcher.query.options import Request
 
 MOST_RESULTS = 10_000
 TIERS = ("exact", "near", "similar")
@@ -208,7 +208,7 @@ def _request(
     min_percentile: float | None,
 ) -> Request:
     """What is asked besides pictures; whatever cannot be is wrong usage."""
-    from searcher.asking import Request, parse_probes
+    from searcher.query.options import Request, parse_probes
     from shared.errors import QueryError
     from shared.thresholds import WANTED_RECALL
     from shared.where import parse_where

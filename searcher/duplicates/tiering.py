@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from searcher.answer import Answer, Tier
 from searcher.opening import Home
-from searcher.question import Question
+from searcher.query.examples import Question
 
 if TYPE_CHECKING:
     from searcher.duplicates.small_pictures import SmallPictures

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from searcher.asking import Request
 from searcher.opening import Home
 from searcher.quality.collection import Collection, Labels, labels_of
 from searcher.quality.floor_quality import measure_floors
@@ -27,6 +26,7 @@ from searcher.quality.probing import (
     ways,
 )
 from searcher.quality.results import DEPTH, Evaluation, Probing
+from searcher.query.options import Request
 from searcher.search import Searcher
 from shared.errors import QueryError, StoreMissing
 from shared.evaluation import mean_coverage, mean_recall_at_k

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searcher.answer import Took
-from searcher.asking import Probes, Request
 from searcher.quality.collection import Collection, Labels
 from searcher.quality.folder_queries import FolderQueries
 from searcher.quality.results import DEPTH, Latency, Quality
+from searcher.query.options import Probes, Request
 from searcher.search import Searcher, embed, merge
 from shared.errors import ImageRefused, QueryError
 from shared.evaluation import mean_average_precision_at, mean_precision_at_k

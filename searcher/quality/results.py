@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from searcher.asking import Probes
 from searcher.quality.folder_queries import Refused
+from searcher.query.options import Probes
 from searcher.render import share
 from shared.report import escape
 from shared.types import shown_path

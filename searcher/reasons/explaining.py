@@ -11,7 +11,7 @@ from PIL import Image
 from searcher.answer import Answer
 from searcher.hashes import hash_distance
 from searcher.opening import Home
-from searcher.question import Question
+from searcher.query.examples import Question
 from searcher.reasons.explain import margin, result_heat
 from searcher.reasons.explanation import Explanation, explanation, explanation_json
 from searcher.search import Searcher

@@ -8,7 +8,7 @@ from pathlib import Path
 from searcher.answer import Answer
 from searcher.asked import Asked, Refused, Texts, Wish
 from searcher.pictures import Picture, query_picture
-from searcher.query import Query, joined, naming, read_query
+from searcher.query.source import Query, joined, naming, read_query
 from searcher.reasons.explanation import explanation, explanation_json
 from searcher.remote.answers import answer_from_json, explanations_from_json
 from searcher.remote.connection import Service

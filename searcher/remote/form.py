@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from searcher.asked import Wish
-from searcher.query import Query
+from searcher.query.source import Query
 from searcher.remote.connection import Content
 from shared.conditions import FIELDS, Condition
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from searcher.answer import Answer, Tier
-from searcher.asking import Request
+from searcher.query.options import Request
 from searcher.reasons.explaining import Explained
 
 

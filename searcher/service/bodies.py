@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from searcher.asking import Request
+from searcher.query.options import Request
 from searcher.service.asking import Asking, Upload
 from searcher.service.rules import HAS_EXAMPLE, RECALL_NEEDS_AUTO
 from shared.thresholds import WANTED_RECALL

@@ -15,8 +15,8 @@ from searcher.duplicates.alike import SMALL, Small
 from searcher.duplicates.small_pictures import Keeper, SmallPictures
 from searcher.duplicates.tiering import with_tiers
 from searcher.opening import Home, open_home
-from searcher.query import Query
-from searcher.question import Example, Question, answer, question_of, random_question
+from searcher.query.examples import Example, Question, answer, question_of, random_question
+from searcher.query.source import Query
 from searcher.reasons.explaining import explain
 from searcher.search import Searcher
 from searcher.service.asking import Asking, Found, Upload

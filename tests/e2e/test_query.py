@@ -18,9 +18,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from searcher.answer import Answer
-from searcher.asking import Request
 from searcher.cli import application
-from searcher.question import Question, answer
+from searcher.query.examples import Question, answer
+from searcher.query.options import Request
 from searcher.search import Searcher
 from shared.models import Models, Pair
 from shared.points import point_id

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from searcher.query import Query, read_query
+from searcher.query.source import Query, read_query
 from shared.errors import ImageRefused, QueryError
 from shared.images import decode
 from shared.settings import Settings

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from searcher.answer import Answer, Took, answer_json
 from searcher.asked import Asked, Refused, Wish
-from searcher.asking import Request
+from searcher.query.options import Request
 from searcher.remote import connection
 from searcher.remote.asker import ServiceAsker
 from searcher.remote.connection import Content, Service

@@ -21,7 +21,7 @@ from searcher.drawn.drawing import GAP, MARGIN, TITLE
 from searcher.drawn.page import write_page
 from searcher.drawn.sheet import CELL, QUERY_CELL, draw_sheet
 from searcher.pictures import Picture, RootPictures, located, query_picture
-from searcher.query import Query
+from searcher.query.source import Query
 from shared.reading import Limits
 from shared.types import ScoredImage
 from tests.fakes import record

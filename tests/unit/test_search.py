@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from searcher.answer import Recall, answer_json
-from searcher.asking import Request
+from searcher.query.options import Request
 from searcher.search import Searcher, embed, merge
 from shared.calibration import Calibration
 from shared.clustering import Clustering

@@ -34,7 +34,7 @@ def read_query(given: str, settings: Settings) -> Query:
     raw = os.fsencode(given)
     shown = shown_path(raw)
     if re.match(r"https?://", given, re.IGNORECASE):
-        from searcher.fetch import fetch
+        from searcher.query.download import fetch
 
         data = fetch(
             given,

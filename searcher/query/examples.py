@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from searcher.answer import Answer, Took
-from searcher.asking import Request
 from searcher.opening import Home
-from searcher.query import Query, joined, naming, read_query
+from searcher.query.options import Request
+from searcher.query.source import Query, joined, naming, read_query
 from searcher.search import Searcher, seen
 from shared.errors import ImageUnknown, QueryError, StoreMissing
 from shared.store.protocol import VectorStore

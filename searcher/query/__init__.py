@@ -1,0 +1,1 @@
+"""What a query is: pictures given as files, URLs or ids, and the options of the search."""
