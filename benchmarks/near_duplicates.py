@@ -26,7 +26,7 @@ from searcher.duplicates.tiers import Tiers
 from searcher.opening import open_home
 from searcher.pictures import located
 from searcher.query.options import Request
-from searcher.search import Searcher, seen
+from searcher.search import Searcher, embed_image
 from shared.settings import load_settings
 from shared.types import ImageRecord
 
@@ -55,8 +55,8 @@ class Bench:
 
     def ask(self, data: bytes) -> list[tuple[str, float, str | None]]:
         """Id, score and tier of the results of a search of everything."""
-        decoded, vector, _ = seen(self.searcher.encoder, data)
-        results = self.searcher.ask_vector(vector, Request(RESULTS, probes="all")).results
+        decoded, vector, _ = embed_image(self.searcher.encoder, data)
+        results = self.searcher.search(vector, Request(RESULTS, probes="all")).results
         tiers = self.tiers.of(Fingerprint.of(decoded), data, results)
         return [(one.id, one.score, tiers.get(one.id)) for one in results]
 

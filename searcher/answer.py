@@ -66,11 +66,12 @@ class Recall:
 class Answer:
     """The images most like one query, best first.
 
-    `cluster`: label of the query's own cluster. `clusters_searched`: every label that was looked
-    into. `searched` of `total` points were compared, exactly counted. `number`: how many results
-    were wanted; there are fewer when fewer were compared, or when `left_out` results scored less
-    than was asked for. `point`: the indexed image that was asked with, when the question was a
-    point's id. `recall` is None where it is not known.
+    `cluster`: label of the predicted cluster, that of the first query image. `clusters_searched`:
+    every label that was searched, the predicted one first. `total`: the indexed images; `matching`
+    of them meet the conditions; `searched` of these were compared. `number`: how many results were
+    wanted; there are fewer when fewer were compared, or when `left_out` results scored too low.
+    `point`: the indexed image that is the query, if its id was given. `recall` is None where it is
+    not known.
 
     `best_score`: the best cosine found, also if it was left out. `least_alike`: the cosine below
     which nothing looks like the query. `percentiles`: by result id, the share of pairs of indexed
@@ -84,6 +85,7 @@ class Answer:
     cluster: str
     clusters_searched: tuple[str, ...]
     searched: int
+    matching: int
     total: int
     number: int
     results: tuple[ScoredImage, ...]
@@ -136,12 +138,22 @@ def remarks(answer: Answer) -> list[str]:
         noun = "result was" if answer.left_out == 1 else "results were"
         notes.append(f"{answer.left_out:,} more {noun} not alike enough")
     elif len(answer.results) < answer.number:
-        few = len(answer.clusters_searched) == 1
-        notes.append(
-            f"only {answer.searched:,} in {'this cluster' if few else 'these clusters'}: "
-            f"{len(answer.results)} of {answer.number:,} wanted"
-        )
+        notes.append(_too_few(answer))
     return notes
+
+
+def _too_few(answer: Answer) -> str:
+    """Why there are fewer results than wanted, though none was left out."""
+    found = len(answer.results)
+    if answer.searched < answer.matching:
+        few = len(answer.clusters_searched) == 1
+        where = "the cluster searched" if few else "the clusters searched"
+        return f"only {found:,} of {answer.number:,} wanted are in {where}: give more --probes"
+    if answer.matching < answer.total:
+        matches = "matches" if found == 1 else "match"
+        return f"only {found:,} {matches} anywhere" if found else "no image matches"
+    images = "image is" if found == 1 else "images are"
+    return f"only {found:,} other {images} indexed" if found else "no other image is indexed"
 
 
 def answer_json(
@@ -163,6 +175,7 @@ def answer_json(
         "clusters_searched": list(answer.clusters_searched),
         "probes": len(answer.clusters_searched),
         "searched": answer.searched,
+        "matching": answer.matching,
         "total": answer.total,
         "number": answer.number,
         "recall": None if recall is None else {"value": recall.value, "kind": recall.kind},

@@ -79,7 +79,7 @@ class HomeAsker:
         question = question or random_question(searcher.store, secrets.randbits(64))
         wish, home, picture = self._wish, self.home, None
         try:
-            found = answer(question, searcher, wish.request)
+            found = answer(question, searcher, wish.request, home.roots)
             found = with_tiers(found, question, home, wish.tier)
             if wish.draws:
                 picture = query_picture(question.like[0].query, home.limits)

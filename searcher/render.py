@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from searcher.answer import Answer
     from shared.types import ScoredImage
 
+_NAMED_CLUSTERS = 8
+
 _BOLD, _DIM, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 
 
 def share(part: int, whole: int) -> str:
-    """``"17 %"``; never 0 % for something, never 100 % for less than everything."""
+    """``"17%"``; never 0% for something, never 100% for less than everything."""
     percent = 100 * part / whole if whole else 0.0
     if 0 < percent < 1:
-        return "<1 %"
+        return "<1%"
     if 99 < percent < 100:
-        return ">99 %"
-    return f"{percent:.0f} %"
+        return ">99%"
+    return f"{percent:.0f}%"
 
 
 def percentile_text(percentile: float) -> str:
@@ -36,21 +38,19 @@ def percentile_text(percentile: float) -> str:
 
 
 def headline(shown: str, answer: Answer) -> str:
-    """``query.jpg · cluster g1/3 · searched 512 of 3,068 (17 %)``."""
+    """``query.jpg · cluster g1/3 · searched g1/3, g1/1: 912 of 3,068 (30%)``."""
     return f"{escape(shown)} · {found_in(answer)}"
 
 
 def found_in(answer: Answer) -> str:
-    """``cluster g1/3 · searched 512 of 3,068 (17 %) · finds about 93 % of the best``."""
-    more = len(answer.clusters_searched) - 1
-    others = f" and {more} other{'s' if more > 1 else ''}" if more else ""
+    """What was searched, and the recall: the headline without the query."""
     facts = [
-        f"cluster {answer.cluster}{others}",
-        f"searched {answer.searched:,} of {answer.total:,} "
+        f"cluster {answer.cluster}",
+        f"searched {_clusters(answer)}{answer.searched:,} of {answer.total:,} "
         f"({share(answer.searched, answer.total)})",
     ]
     if answer.recall is not None and (answer.recall.value < 1 or answer.recall.kind == "measured"):
-        percent = f"{100 * answer.recall.value:.0f} %"
+        percent = f"{100 * answer.recall.value:.0f}%"
         measured = answer.recall.kind == "measured"
         facts.append(
             f"found {percent} of the best {answer.number:,}"
@@ -58,6 +58,17 @@ def found_in(answer: Answer) -> str:
             else f"finds about {percent} of the best"
         )
     return " · ".join(facts)
+
+
+def _clusters(answer: Answer) -> str:
+    """The clusters that were searched, where it was not the predicted one alone."""
+    labels = answer.clusters_searched
+    if len(labels) == 1:
+        return ""
+    if answer.searched == answer.matching:
+        return f"all {len(labels)} clusters: "
+    more = len(labels) - _NAMED_CLUSTERS
+    return ", ".join(labels[:_NAMED_CLUSTERS]) + (f" and {more} more: " if more > 0 else ": ")
 
 
 def caption(answer: Answer, rank: int, result: ScoredImage) -> str:

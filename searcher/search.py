@@ -1,32 +1,46 @@
-"""`Searcher`: a picture, a vector or a point's id in, an `Answer` out. Knows protocols only."""
+"""`Searcher`: a vector in, an `Answer` out. Knows protocols only."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from searcher.answer import PERCENTILE_DIGITS, SCORE_DIGITS, SHARE_DIGITS, Answer, Recall, Took
+from searcher.probes import ProbeChooser, Probes
 from searcher.query.options import Request
-from shared.calibration import Calibration, margins, within
+from shared.calibration import Calibration
 from shared.clustering import Clustering
 from shared.errors import QueryError, StoreMissing, VectorRefused
 from shared.evaluation import recall_at_k
 from shared.images import decode
 from shared.reading import Limits
 from shared.store.protocol import Probe, VectorStore, validated
-from shared.types import Decoded, Encoder, Pixels, ScoredImage
+from shared.types import Decoded, Embeddings, Encoder, ImageRecord, Pixels, ScoredImage
+
+IsItself = Callable[[ImageRecord], bool]
+"""Whether an indexed image is the query itself, which is left out of its own results."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The images of one search, best first and without the query itself, the clusters that were
+    searched, and how many points of each were asked for."""
+
+    images: tuple[ScoredImage, ...]
+    probes: Probes
+    limit: int
 
 
 class Searcher:
-    """Answers questions with one encoder, one generation of its clusters, and their store.
+    """Searches one encoder's vectors in the clusters of one generation.
 
-    Every method raises `QueryError` for a question that cannot be asked and `StoreError` when the
-    store fails (`StoreMissing` when it is empty).
+    Every method raises `QueryError` for a query that cannot be searched for and `StoreError` when
+    the store fails (`StoreMissing` when it is empty).
     """
 
     def __init__(
@@ -39,105 +53,103 @@ class Searcher:
     ) -> None:
         self.encoder, self.clustering, self.store = encoder, clustering, store
         self.limits, self.calibration = limits or Limits(), calibration
+        self.chooser = ProbeChooser(clustering, calibration)
 
-    def ask_image(self, data: bytes, request: Request) -> Answer:
-        """The images most like a picture's bytes. Raises `ImageRefused` as well."""
-        vector, took = embed(self.encoder, data, self.limits)
-        return self.ask_vector(vector, request, took)
-
-    def ask(self, picture: Pixels, request: Request) -> Answer:
-        """The images most like uint8 pixels (size, size, 3) in the encoder's geometry."""
-        vector, took = _encoded(self.encoder, picture)
-        return self.ask_vector(vector, request, took)
-
-    def ask_point(self, point: str, request: Request) -> Answer:
-        """The images most like an indexed one, itself among them."""
-        started = perf_counter()
-        stored = self.store.get([point], with_vectors=True).get(point)
-        if stored is None or stored.vector is None:
-            raise QueryError("no indexed image has this id")
-        took = Took(search=_milliseconds_since(started))
-        return replace(self.ask_vector(stored.vector, request, took), point=stored.record)
-
-    def ask_vector(
-        self, vector: NDArray[np.float32], request: Request, took: Took | None = None
+    def search(
+        self,
+        vector: NDArray[np.float32],
+        request: Request,
+        took: Took | None = None,
+        *,
+        examples: Embeddings | None = None,
+        is_itself: IsItself | None = None,
     ) -> Answer:
-        """The images whose vectors have the largest cosine with float32 (512,).
+        """Find the images whose vectors have the largest cosine with float32 (512,).
 
-        `took`: what has been spent on the vector already; the answer's own time is added.
+        `examples`: float32 (n, 512), the images to be like whose clusters are searched; without
+        them the vector is the only one. `is_itself` says which images are left out. `took`: the
+        time already spent on the vector, to which that of the search is added.
         """
         started, took = perf_counter(), took or Took()
         row = _unit_row(vector)
-        order, recall = self.clusters(row, request)
+        examples = row if examples is None else examples
         total = self.store.count()
         if not total:
             raise StoreMissing("nothing is indexed yet: run `indexer scan DIR` first")
-        labels = [self.clustering.label(int(number)) for number in order]
-        wanted = [None] if request.probes == "all" else labels
-        found = _rounded(merge(self._search(row, wanted, request), request.number))
-        searched = sum(self.store.count(label, request.where) for label in wanted)
+        matching = self.store.count(None, request.where) if request.where else total
+        share = max(1, matching) / total
+        found = self._found(row, examples, request, share, is_itself)
+        probes, labels = found.probes, [self.clustering.label(n) for n in found.probes.clusters]
+        searched = matching
+        if not probes.is_all:
+            searched = sum(self.store.count(label, request.where) for label in labels)
+        recall = probes.recall
         if request.verify:
-            recall = self._verified(row, found, request)
-        kept, known = self._kept(found, request), self.calibration
+            recall = self._verified(row, found, request, is_itself)
+        kept, known = self._kept(found.images, request), self.calibration
         return Answer(
             cluster=labels[0],
             clusters_searched=tuple(labels),
             searched=searched,
+            matching=matching,
             total=total,
             number=request.number,
             results=kept,
             took=replace(took, search=took.search + _milliseconds_since(started)).rounded(),
             recall=recall,
-            left_out=len(found) - len(kept),
-            best_score=found[0].score if found else None,
+            left_out=len(found.images) - len(kept),
+            best_score=found.images[0].score if found.images else None,
             least_alike=round(known.least_alike, SCORE_DIGITS) if known else None,
             percentiles={image.id: _percentile(known, image) for image in kept} if known else {},
             vector=row[0],
         )
 
-    def clusters(
-        self, row: NDArray[np.float32], request: Request
-    ) -> tuple[NDArray[np.int64], Recall | None]:
-        """The clusters to look into for float32 (1, 512), int64, the query's own first, and the
-        recall that is expected.
+    def _found(
+        self,
+        row: NDArray[np.float32],
+        examples: Embeddings,
+        request: Request,
+        share: float,
+        is_itself: IsItself | None,
+    ) -> _Found:
+        """Search, and search for more where the query itself took the place of results."""
+        counts: dict[int, int] = {}
 
-        None is expected with a filter, for the calibration knew of none.
-        """
-        known = None if request.where else self.calibration
-        n_clusters = self.clustering.n_clusters
-        if request.probes == "all":
-            return self.clustering.nearest(row, n_clusters)[0], Recall(1.0, "expected")
-        if request.probes == "auto":
-            if self.calibration is None:
-                raise QueryError(
-                    "clusters without a calibration cannot be searched with probes auto: "
-                    "run `indexer recluster`"
-                )
-            limit = self.calibration.limit(request.wanted_recall)
-            chosen = within(
-                margins(self.clustering, row)[0], float(self.calibration.margins[limit])
-            )
-            if len(chosen) == n_clusters:  # the others' mean says less than is known of this one
-                return chosen, Recall(1.0, "expected")
-            return chosen, _expected(known.margin_recall[limit] if known else None)
-        chosen = self.clustering.nearest(row, min(request.probes, n_clusters))[0]
-        return chosen, _expected(known.probe_recall[len(chosen) - 1] if known else None)
+        def size(number: int) -> int:
+            if number not in counts:
+                counts[number] = self.store.count(self.clustering.label(number), request.where)
+            return counts[number]
 
-    def _search(
-        self, row: NDArray[np.float32], clusters: Sequence[str | None], request: Request
-    ) -> list[list[ScoredImage]]:
-        return self.store.search(
-            [Probe(row[0], cluster, request.number, request.where) for cluster in clusters]
-        )
+        limit = request.number + (0 if is_itself is None else len(examples))
+        while True:
+            probes = self.chooser.choose(examples, request, size, wanted=limit, share=share)
+            images = self._searched(row, probes, limit, request)
+            kept = _without_itself(images, is_itself)
+            if len(kept) >= request.number or len(images) < limit:
+                return _Found(kept[: request.number], probes, limit)
+            limit *= 2
+
+    def _searched(
+        self, row: NDArray[np.float32], probes: Probes, limit: int, request: Request
+    ) -> tuple[ScoredImage, ...]:
+        labels = [None] if probes.is_all else map(self.clustering.label, probes.clusters)
+        found = self.store.search([Probe(row[0], label, limit, request.where) for label in labels])
+        return _rounded(merge(found, limit))
 
     def _verified(
-        self, row: NDArray[np.float32], found: Sequence[ScoredImage], request: Request
+        self,
+        row: NDArray[np.float32],
+        found: _Found,
+        request: Request,
+        is_itself: IsItself | None,
     ) -> Recall:
         """The recall of what was found, against a search of everything."""
-        probe = Probe(row[0], None, request.number, request.where)
-        exact = merge(self.store.search([probe], with_records=False), request.number)
+        probe = Probe(row[0], None, found.limit, request.where)
+        with_records = is_itself is not None
+        images = merge(self.store.search([probe], with_records=with_records), found.limit)
+        exact = _without_itself(images, is_itself)[: request.number]
         value = recall_at_k(
-            [image.id for image in found], [image.id for image in exact], request.number
+            [image.id for image in found.images], [image.id for image in exact], request.number
         )
         return Recall(round(value, SHARE_DIGITS), "measured")
 
@@ -153,8 +165,12 @@ class Searcher:
         return tuple(image for image in found if image.score >= least)
 
 
-def _expected(value: np.float32 | None) -> Recall | None:
-    return None if value is None else Recall(round(float(value), SHARE_DIGITS), "expected")
+def _without_itself(
+    images: Sequence[ScoredImage], is_itself: IsItself | None
+) -> tuple[ScoredImage, ...]:
+    if is_itself is None:
+        return tuple(images)
+    return tuple(one for one in images if one.record is None or not is_itself(one.record))
 
 
 def _percentile(calibration: Calibration, image: ScoredImage) -> float:
@@ -173,18 +189,18 @@ def _rounded(found: Sequence[ScoredImage]) -> tuple[ScoredImage, ...]:
 def embed(
     encoder: Encoder, data: bytes, limits: Limits | None = None
 ) -> tuple[NDArray[np.float32], Took]:
-    """A picture's bytes as a vector, float32 (512,), and the time it took. No store is needed.
+    """Return the vector of an image's bytes, float32 (512,), and the time it took.
 
     Raises `ImageRefused`.
     """
-    _, vector, took = seen(encoder, data, limits)
+    _, vector, took = embed_image(encoder, data, limits)
     return vector, took
 
 
-def seen(
+def embed_image(
     encoder: Encoder, data: bytes, limits: Limits | None = None
 ) -> tuple[Decoded, NDArray[np.float32], Took]:
-    """As `embed`, with what the picture's hashes and size are."""
+    """As `embed`, with the decoded image, its hashes and size."""
     started = perf_counter()
     decoded = decode(data, [encoder.spec], limits)
     spent = _milliseconds_since(started)

@@ -1,10 +1,11 @@
-"""What was measured on a collection's own vectors when it was clustered: what a restricted search
-finds, and how alike pictures of this collection are. NumPy only.
+"""What a search in few clusters finds, and how similar a collection's images are, measured on the
+vectors that its clusters were fitted on. NumPy only.
 
 A query's neighbour lies across a border when another centroid is nearer to the neighbour than the
 query's own. How near the query is to a border tells how likely that is: its *margin* to a cluster
 is its distance from the plane half-way between the two centroids. `--probes auto` searches every
-cluster whose margin is at most a limit, and `margins` says what recall each limit reaches.
+cluster whose margin is at most a limit; the more results are wanted, the farther away the last of
+them are, and the larger that limit.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from shared.clustering import Clustering
 from shared.thresholds import NOTHING_SHARE, WANTED_RECALL
 from shared.types import Embeddings
 
-VERSION = 1
+VERSION = 2
+"""Version 1 knew the recall of ten results only, under `k`."""
 
 CONFIDENCE = 1.645
 """Standard errors by which the measured recall must exceed the wanted one: that of the whole
@@ -31,20 +33,34 @@ _DIGITS = 6
 Curve = NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class MarginLimit:
+    """The largest margin of a cluster that is searched, with the mean recall and coverage, in
+    [0, 1], that are expected of it; an infinite margin means every cluster."""
+
+    margin: float
+    recall: float
+    coverage: float
+
+
+EVERYTHING = MarginLimit(float("inf"), 1.0, 1.0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """Measured with `queries` of the collection's vectors, each left out of its own answers.
+    """Measurements of `queries` vectors of the collection, each left out of its own results.
 
-    `k`: neighbours that recall counts. `probe_recall`, `probe_coverage`: float32 (n_clusters,) for
-    one probe, two, and so on. `margins`, `margin_recall`, `margin_error`, `margin_coverage`:
-    float32 (m,), rising limits of the margin, the mean recall@k and coverage that each gives, and
-    the recall's standard error. `pair_scores`: float32 (s,), cosines of random pairs at the shares
-    `pair_shares` in [0, 1]. `nearest_scores`: float32 (t,), evenly spaced quantiles of the cosine
-    of a picture with its nearest other one.
+    `depths`: float32 (d,), rising numbers of results whose recall is known. `probe_recall`: float32
+    (d, n_clusters), and `probe_coverage`: float32 (n_clusters,), of one probe, two, and so on.
+    `margins`: float32 (m,), rising limits of the margin; `margin_recall` and `margin_error`:
+    float32 (d, m), the mean recall of each and its standard error; `margin_coverage`: float32 (m,).
+    `pair_scores`: float32 (s,), cosines of random pairs at the shares `pair_shares` in [0, 1].
+    `nearest_scores`: float32 (t,), evenly spaced quantiles of the cosine of an image with its
+    nearest other one.
     """
 
-    k: int
     queries: int
+    depths: Curve
     probe_recall: Curve
     probe_coverage: Curve
     margins: Curve
@@ -55,30 +71,55 @@ class Calibration:
     pair_scores: Curve
     nearest_scores: Curve
 
-    def limit(self, wanted: float = WANTED_RECALL) -> int:
-        """The row of `margins` whose limit reaches a recall with the least coverage, and goes on
-        only as long as a further share of the collection brings a larger one of recall.
+    def limit(self, wanted: float = WANTED_RECALL, number: float = 10) -> MarginLimit:
+        """Return the limit whose recall of `number` results is `wanted` at the least coverage.
 
-        That is, of all limits that surely reach it, the one with the largest difference of recall
-        and coverage; the last limit if none does. Raises ValueError unless `wanted` is in (0, 1].
+        Of all limits that surely reach it, the one with the largest difference of recall and
+        coverage: the search is widened as long as a further share of the collection brings a larger
+        share of recall. Every cluster is searched if no limit reaches it, or if more results are
+        wanted than were measured. Raises ValueError unless `wanted` is in (0, 1].
         """
         if not 0 < wanted <= 1:
             raise ValueError(f"recall is {wanted}: it must be more than 0 and at most 1")
-        sure = self.margin_recall - CONFIDENCE * self.margin_error >= wanted
+        if number > self.depths[-1]:
+            return EVERYTHING
+        recall = self._at(self.margin_recall, number)
+        sure = recall - CONFIDENCE * self._at(self.margin_error, number) >= wanted
         if not sure.any():
-            return len(self.margins) - 1
-        return int(np.argmax(np.where(sure, self.margin_recall - self.margin_coverage, -np.inf)))
+            return EVERYTHING
+        best = int(np.argmax(np.where(sure, recall - self.margin_coverage, -np.inf)))
+        return MarginLimit(
+            float(self.margins[best]), float(recall[best]), float(self.margin_coverage[best])
+        )
+
+    def recall_of(self, probes: int, number: float = 10) -> float | None:
+        """Return the expected recall of `number` results in the `probes` nearest clusters; None if
+        more are wanted than were measured."""
+        if probes >= self.probe_recall.shape[1]:
+            return 1.0
+        if number > self.depths[-1]:
+            return None
+        return float(self._at(self.probe_recall, number)[probes - 1])
+
+    def _at(self, curves: Curve, number: float) -> Curve:
+        """Interpolate curves (d, m) between two depths, evenly in the logarithm of the depth."""
+        depths = np.log(self.depths)
+        place = float(np.interp(np.log(number), depths, np.arange(len(depths))))
+        low = min(int(place), len(depths) - 1)
+        high = min(low + 1, len(depths) - 1)
+        found: Curve = curves[low] + np.float32(place - low) * (curves[high] - curves[low])
+        return found
 
     def percentile(self, score: float) -> float:
-        """Share of pairs of the collection's pictures that are less alike, in [0, 100]."""
+        """Return the share of pairs of the collection's images with a lower score, in [0, 100]."""
         return 100 * float(np.interp(score, self.pair_scores, self.pair_shares))
 
     def score_at(self, percentile: float) -> float:
-        """The cosine with that percentile, in [0, 100]."""
+        """Return the cosine with that percentile, in [0, 100]."""
         return float(np.interp(percentile / 100, self.pair_shares, self.pair_scores))
 
     def nearest_at(self, share: float) -> float:
-        """The cosine that this share, in [0, 1], of pictures do not reach with any other."""
+        """Return the cosine that this share, in [0, 1], of images reach with no other one."""
         shares = np.linspace(0, 1, len(self.nearest_scores))
         return float(np.interp(share, shares, self.nearest_scores))
 
@@ -90,21 +131,29 @@ class Calibration:
     def to_json(self) -> dict[str, Any]:
         """The calibration as JSON values."""
         curves = {
-            name: [round(value, _DIGITS) for value in getattr(self, name).tolist()]
+            name: np.round(getattr(self, name).astype(np.float64), _DIGITS).tolist()
             for name in _CURVES
         }
-        return {"version": VERSION, "k": self.k, "queries": self.queries, **curves}
+        return {"version": VERSION, "queries": self.queries, **curves}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Calibration | None:
-        """What `to_json` wrote; None for another version. Raises KeyError, TypeError, ValueError"""
-        if value["version"] != VERSION:
+        """Return what `to_json` wrote; None for a later version.
+
+        Raises KeyError, TypeError or ValueError for anything else.
+        """
+        if value["version"] == 1:
+            curves = {name: [value[name]] for name in ("probe_recall", *_MARGIN_CURVES)}
+            value = {**value, "depths": [value["k"]], **curves}
+        elif value["version"] != VERSION:
             return None
-        curves = {name: np.array(value[name], np.float32) for name in _CURVES}
-        return cls(k=int(value["k"]), queries=int(value["queries"]), **curves)
+        found = {name: np.array(value[name], np.float32) for name in _CURVES}
+        return cls(queries=int(value["queries"]), **found)
 
 
+_MARGIN_CURVES = ("margin_recall", "margin_error")
 _CURVES = (
+    "depths",
     "probe_recall",
     "probe_coverage",
     "margins",
@@ -132,11 +181,3 @@ def margins(clustering: Clustering, vectors: Embeddings) -> NDArray[np.float32]:
     found[apart < 1e-6] = 0
     margins: NDArray[np.float32] = found.astype(np.float32)
     return margins
-
-
-def within(margins: NDArray[np.float32], limit: float) -> NDArray[np.int64]:
-    """int64: the clusters whose margin of one query, float32 (n_clusters,), is at most the limit,
-    nearest first; ties as `Clustering.predict`."""
-    order = np.argsort(margins, kind="stable")
-    chosen: NDArray[np.int64] = order[margins[order] <= max(0.0, limit)]
-    return chosen

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from searcher.opening import open_home
 from searcher.query.options import Request
-from searcher.search import seen
+from searcher.search import embed_image
 from shared.settings import load_settings
 
 
@@ -36,8 +36,8 @@ def alone(home: Path, pictures: Sequence[bytes]) -> Alone:
     with opened.searching() as searcher:
         for picture in (pictures[0], *pictures):
             started = time.process_time()
-            _, vector, so_far = seen(opened.encoder, picture, opened.limits)
-            took.append(searcher.ask_vector(vector, Request(), so_far).took)
+            _, vector, so_far = embed_image(opened.encoder, picture, opened.limits)
+            took.append(searcher.search(vector, Request(), so_far).took)
             processor.append(1000 * (time.process_time() - started))
     decode, encode, search = (
         statistics.median(getattr(one, stage) for one in took[1:])

@@ -1,8 +1,8 @@
-"""Measures on a collection's own vectors what a search in few clusters finds. NumPy only."""
+"""What a search in few clusters finds, measured on a collection's own vectors. NumPy only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,11 @@ from shared.clustering import Clustering
 from shared.types import Embeddings
 
 QUERIES = 1_000
-"""Vectors that ask: the standard error of the recall is then about .004."""
+"""Vectors that are queries: the standard error of the recall is then about .004."""
 
-NEIGHBOURS = 10
+DEPTHS = (1, 3, 10, 30, 100, 300, 1_000)
+"""Numbers of results whose recall is measured: that of thirty is .02 below that of ten, that of a
+hundred .06 (`searcher eval -k`)."""
 
 _LIMITS = 200
 _PAIRS = 200_000
@@ -26,53 +28,69 @@ _ASKING, _PAIRED = 21, 22  # first words of the random streams' keys
 def calibrate(
     vectors: Embeddings, clustering: Clustering, seed: int, *, queries: int = QUERIES
 ) -> Calibration | None:
-    """What each number of probes and each limit of the margin finds of the exact top ten.
+    """Measure what each number of probes and each limit of the margin finds of the exact results.
 
-    At most `queries` of float32 (n, 512), drawn by `seed`, ask all others. None with fewer than
+    At most `queries` of float32 (n, 512), drawn by `seed`, search all others. None with fewer than
     three vectors.
     """
     if len(vectors) < 3:
         return None
     asking = _drawn(len(vectors), queries, (_ASKING, seed))
     labels = clustering.predict(vectors)
-    shares, nearest = _where_neighbours_lie(vectors, asking, labels, clustering.n_clusters)
+    depths = _depths(len(vectors) - 1)
+    shares, nearest = _where_neighbours_lie(vectors, asking, labels, clustering.n_clusters, depths)
     sizes = np.bincount(labels, minlength=clustering.n_clusters) / len(vectors)
     gaps = margins(clustering, vectors[asking])
     limits = _limits(gaps)
-    recall, error, coverage = np.transpose([_of_limit(gaps, shares, sizes, one) for one in limits])
+    recall, error = np.array([_recall_of(gaps <= one, shares) for one in limits]).transpose(1, 2, 0)
     order = np.argsort(clustering.distances(vectors[asking]), axis=1, kind="stable")
     steps = np.linspace(0, 1, 101)
     tail = np.concatenate([steps[:-1], 0.99 + steps[1:-1] / 100, 0.9999 + steps / 10_000])
     pairs = _pair_scores(vectors, seed)
     return Calibration(
-        k=min(NEIGHBOURS, len(vectors) - 1),
         queries=len(asking),
-        probe_recall=_f32(np.take_along_axis(shares, order, 1).mean(0).cumsum()),
+        depths=_f32(np.array(depths, float)),
+        probe_recall=_f32(np.take_along_axis(shares, order[None], 2).mean(1).cumsum(1)),
         probe_coverage=_f32(sizes[order].mean(0).cumsum()),
         margins=_f32(limits),
         margin_recall=_f32(recall),
         margin_error=_f32(error),
-        margin_coverage=_f32(coverage),
+        margin_coverage=_f32(np.array([((gaps <= one) @ sizes).mean() for one in limits])),
         pair_shares=_f32(np.unique(tail)),
         pair_scores=_f32(np.quantile(pairs, np.unique(tail))),
         nearest_scores=_f32(np.quantile(nearest, steps)),
     )
 
 
+def _depths(others: int) -> list[int]:
+    """The numbers of results that so many other vectors can give."""
+    deepest = min(others, DEPTHS[-1])
+    return [*(depth for depth in DEPTHS if depth < deepest), deepest]
+
+
 def _where_neighbours_lie(
-    vectors: Embeddings, asking: NDArray[np.int64], labels: NDArray[np.int64], n_clusters: int
+    vectors: Embeddings,
+    asking: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    n_clusters: int,
+    depths: Sequence[int],
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """float64 (q, n_clusters), the share of each query's exact neighbours in each cluster, and
-    float32 (q,), the cosine of the nearest."""
-    k = min(NEIGHBOURS, len(vectors) - 1)
-    shares = np.zeros((len(asking), n_clusters))
+    """float64 (d, q, n_clusters), the share of each query's exact results of each depth in each
+    cluster, and float32 (q,), the cosine of the nearest."""
+    deepest = depths[-1]
+    shares = np.zeros((len(depths), len(asking), n_clusters))
     nearest = np.empty(len(asking), np.float32)
     for rows in _blocks(len(asking), len(vectors)):
         scores = vectors[asking[rows]] @ vectors.T
         scores[np.arange(len(scores)), asking[rows]] = -np.inf
-        best = np.argpartition(scores, len(vectors) - k, axis=1)[:, -k:]
-        nearest[rows] = np.take_along_axis(scores, best, 1).max(axis=1)
-        np.add.at(shares[rows], (np.arange(len(best))[:, None], labels[best]), 1 / k)
+        best = np.argpartition(scores, len(vectors) - deepest, axis=1)[:, -deepest:]
+        found = np.take_along_axis(scores, best, 1)
+        order = np.argsort(-found, axis=1)
+        nearest[rows] = found.max(axis=1)
+        ranked = labels[np.take_along_axis(best, order, 1)]
+        for one, depth in zip(shares, depths, strict=True):
+            place = np.arange(len(ranked))[:, None], ranked[:, :depth]
+            np.add.at(one[rows], place, 1 / depth)
     return shares, nearest
 
 
@@ -83,20 +101,13 @@ def _limits(gaps: NDArray[np.float32]) -> NDArray[np.float32]:
     return limits
 
 
-def _of_limit(
-    gaps: NDArray[np.float32],
-    shares: NDArray[np.float64],
-    sizes: NDArray[np.float64],
-    limit: np.float32,
-) -> tuple[float, float, float]:
-    """Mean recall, its standard error, and mean coverage."""
-    looked = gaps <= limit
-    recall = (shares * looked).sum(axis=1)
-    return (
-        float(recall.mean()),
-        float(recall.std() / np.sqrt(len(recall))),
-        float((looked * sizes).sum(axis=1).mean()),
-    )
+def _recall_of(
+    searched: NDArray[np.bool_], shares: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean recall and its standard error, float64 (d,), of searching the clusters that bool
+    (q, n_clusters) has for each query."""
+    recall = (shares * searched).sum(axis=2)
+    return recall.mean(axis=1), recall.std(axis=1) / np.sqrt(recall.shape[1])
 
 
 def _pair_scores(vectors: Embeddings, seed: int) -> NDArray[np.float32]:

@@ -36,14 +36,14 @@ def query(
         str | None,
         typer.Option(
             metavar="N|auto|all",
-            help="Search the N nearest clusters, as many as --recall asks for, or all. [default: 1,"
-            " the query's own]",
+            help="Search as many clusters as --recall needs, the N nearest (1: the predicted one),"
+            " or all. [default: auto]",
         ),
     ] = None,
     recall: Annotated[
         float | None,
         typer.Option(
-            metavar="X", help="Share of the best results that --probes auto finds. [default: 0.95]"
+            metavar="X", help="Share of the best results that auto finds. [default: 0.95]"
         ),
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Search everything.")] = False,
@@ -57,6 +57,10 @@ def query(
         list[str] | None,
         typer.Option("--not", metavar="IMG", help="Away from what looks like this; repeatable."),
     ] = None,
+    keep_self: Annotated[
+        bool,
+        typer.Option("--self", help="Keep an indexed query image among its own results."),
+    ] = False,
     at_random: Annotated[
         bool, typer.Option("--random", help="Ask with an indexed image at random.")
     ] = False,
@@ -120,9 +124,9 @@ def query(
 ) -> None:
     """Show the indexed images that look like each IMG, the most alike first.
 
-    The search looks into the cluster that the query belongs to, unless told to look further. A
-    query that is itself indexed is among its results. Exit code 1 if any query could not be
-    answered.
+    The search looks into the predicted cluster of the query and those whose border is near, so that
+    it finds at least 95% of the best results. A query image that is itself indexed is left out.
+    Exit code 1 if any query failed.
     """
     _check_output(paths=paths, null=null, as_json=as_json, sheet=sheet)
     _check_examples(images or [], together=together, against=against or [], at_random=at_random)
@@ -136,6 +140,7 @@ def query(
             where=where or [],
             min_score=min_score,
             min_percentile=min_percentile,
+            keep_self=keep_self,
         )
         from searcher.asked import Wish
         from searcher.cli.answering import Options, answer_all
@@ -192,9 +197,11 @@ def _tier(text: str | None) -> Tier | None:
 def _probes(probes: str | None, *, exact: bool, recall: float | None) -> str:
     if exact and probes not in (None, "all"):
         raise typer.BadParameter(f"--exact searches everything, not --probes {probes}: give one")
-    if recall is not None and probes != "auto":
-        raise typer.BadParameter("--recall says how far --probes auto looks: give both")
-    return "all" if exact else probes or "1"
+    chosen = "all" if exact else probes or "auto"
+    if recall is not None and chosen != "auto":
+        other = "--exact" if exact else f"--probes {probes}"
+        raise typer.BadParameter(f"--recall is for --probes auto: leave it or {other} out")
+    return chosen
 
 
 def _request(
@@ -206,8 +213,9 @@ def _request(
     where: list[str],
     min_score: float | None,
     min_percentile: float | None,
+    keep_self: bool,
 ) -> Request:
-    """What is asked besides pictures; whatever cannot be is wrong usage."""
+    """The options of every search; those out of range are wrong usage."""
     from searcher.query.options import Request, parse_probes
     from shared.errors import QueryError
     from shared.thresholds import WANTED_RECALL
@@ -222,6 +230,7 @@ def _request(
             where=parse_where(where),
             min_score=min_score,
             min_percentile=min_percentile,
+            keep_self=keep_self,
         )
     except QueryError as error:
         raise typer.BadParameter(str(error)) from error

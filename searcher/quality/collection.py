@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from searcher.pictures import located
 from searcher.quality.folder_queries import FolderQueries
 from shared.labels import read_labels
-from shared.points import point_id
+from shared.points import points_of
 from shared.store.protocol import VectorStore
 from shared.types import Raw
 
@@ -60,17 +60,11 @@ class Collection:
         the point's root; a copy elsewhere is another picture.
         """
         top = os.fsencode(os.path.realpath(folder))
-        bases = {
-            key: os.fsencode(os.path.realpath(root)).rstrip(b"/") + b"/"
-            for key, root in roots.items()
-        }
+        canonical = {key: Path(os.path.realpath(root)) for key, root in roots.items()}
         own = np.full(len(paths), -1, np.int64)
         for place, path in enumerate(paths):
-            full = os.path.join(top, path)
-            for key, base in bases.items():
-                if full.startswith(base):
-                    point = point_id(key, full.removeprefix(base))
-                    own[place] = self.rows.get(point, own[place])
+            for point in points_of(os.path.join(top, path), canonical):
+                own[place] = self.rows.get(point, own[place])
         return own
 
 

@@ -20,7 +20,7 @@ from searcher.quality.folder_queries import FolderQueries, encode_files, list_fi
 from searcher.quality.probing import (
     BatchSearch,
     Timing,
-    clusters_searched,
+    choose_clusters,
     quality,
     time_queries,
     ways,
@@ -116,16 +116,18 @@ def _probings(
     sizes: dict[str | None, int] = {None: total}
     sizes.update(search.store.cluster_sizes())
     measured = ways(searcher.clustering.n_clusters, calibrated=searcher.calibration is not None)
-    looked = {
-        way: clusters_searched(searcher, asked.vectors, way, wanted.recall) for way in measured
-    }
-    answers = search.answers(looked)
     requests = [Request(wanted.k, way, wanted.recall) for way in measured]
+    chosen = {
+        request.probes: choose_clusters(searcher, asked.vectors, request) for request in requests
+    }
+    looked = {way: choice.looked for way, choice in chosen.items()}
+    answers = search.answers(looked)
     timing = time_queries(searcher, asked, requests)
     return timing, tuple(
         Probing(
             probes=way,
             recall=mean_recall_at_k(answers[way], answers["all"], wanted.k),
+            expected=chosen[way].expected,
             coverage=mean_coverage(
                 [sum(sizes.get(one, 0) for one in row) for row in looked[way]], total
             ),

@@ -18,7 +18,6 @@ from shared.errors import ImageRefused, QueryError
 from shared.evaluation import mean_average_precision_at, mean_precision_at_k
 from shared.reading import read_file
 from shared.store.protocol import Probe, VectorStore
-from shared.thresholds import WANTED_RECALL
 from shared.types import Embeddings, ScoredImage
 
 MOST_TIMED = 100
@@ -39,15 +38,25 @@ def ways(n_clusters: int, *, calibrated: bool) -> tuple[Probes, ...]:
     return (*(doubled or [1]), *(["auto"] if calibrated else []), "all")
 
 
-def clusters_searched(
-    searcher: Searcher, vectors: Embeddings, probes: Probes, wanted_recall: float = WANTED_RECALL
-) -> list[Looked]:
-    """The labels that each query looks into, its own cluster first; ``(None,)`` for everything."""
-    if probes == "all":
-        return [(None,)] * len(vectors)
-    request = Request(probes=probes, wanted_recall=wanted_recall)
-    chosen = [searcher.clusters(row[None], request)[0].tolist() for row in vectors]
-    return [tuple(map(searcher.clustering.label, numbers)) for numbers in chosen]
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The labels that each query searches, and the mean recall expected, None if unknown."""
+
+    looked: tuple[Looked, ...]
+    expected: float | None
+
+
+def choose_clusters(searcher: Searcher, vectors: Embeddings, request: Request) -> Choice:
+    """Choose the clusters of each query, its predicted cluster first; ``(None,)`` is everything."""
+    chosen = [searcher.chooser.choose(row[None], request) for row in vectors]
+    expected = [one.recall.value for one in chosen if one.recall is not None]
+    return Choice(
+        tuple(
+            (None,) if one.is_all else tuple(map(searcher.clustering.label, one.clusters))
+            for one in chosen
+        ),
+        float(np.mean(expected)) if len(expected) == len(chosen) else None,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +144,7 @@ def time_queries(searcher: Searcher, asked: FolderQueries, requests: Sequence[Re
     if not took:
         raise QueryError(f"the files in {asked.folder} have changed meanwhile: try again")
     searches = {
-        one.probes: _latency([searcher.ask_vector(row, one).took.search for row in vectors])
+        one.probes: _latency([searcher.search(row, one).took.search for row in vectors])
         for one in requests
     }
     stages = {

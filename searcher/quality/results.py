@@ -41,12 +41,14 @@ class Latency:
 class Probing:
     """A way to search: the nearest `probes` clusters, as many as the calibration says, or *all*.
 
-    `recall`: recall@k against *all*. `coverage`: share of the collection looked at. `latency`: of
-    the search alone. `quality` is None without labels.
+    `recall`: recall@k against *all*, and `expected`, what the calibration says of it (None: not
+    calibrated). `coverage`: share of the collection that was searched. `latency`: of the search
+    alone. `quality` is None without labels.
     """
 
     probes: Probes
     recall: float
+    expected: float | None
     coverage: float
     latency: Latency
     quality: Quality | None
@@ -103,6 +105,9 @@ def _probing_json(probing: Probing, k: int) -> dict[str, Any]:
     return {
         "probes": probing.probes,
         f"recall_at_{k}": round(probing.recall, _SHARE_DIGITS),
+        "expected_recall": None
+        if probing.expected is None
+        else round(probing.expected, _SHARE_DIGITS),
         "coverage": round(probing.coverage, _SHARE_DIGITS),
         "ms_p50": round(probing.latency.p50, _MILLISECOND_DIGITS),
         "ms_p99": round(probing.latency.p99, _MILLISECOND_DIGITS),
@@ -152,7 +157,7 @@ def refusals(refused: Sequence[Refused]) -> list[str]:
 
 
 def _search_cells(found: Evaluation) -> list[list[str]]:
-    head = ["probes", f"recall@{found.k}", "coverage", "ms p50", "ms p99"]
+    head = ["probes", f"recall@{found.k}", "expected", "coverage", "ms p50", "ms p99"]
     return [head, *(_search_row(found, probing) for probing in found.probings)]
 
 
@@ -160,6 +165,7 @@ def _search_row(found: Evaluation, probing: Probing) -> list[str]:
     return [
         str(probing.probes),
         f"{probing.recall:.3f}",
+        "" if probing.expected is None else f"{probing.expected:.3f}",
         share(round(probing.coverage * found.total), found.total),
         f"{probing.latency.p50:.1f}",
         f"{probing.latency.p99:.1f}",

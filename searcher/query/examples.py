@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 
 from searcher.answer import Answer, Took
 from searcher.opening import Home
+from searcher.query.identity import NO_OWN, OwnImages, own_images
 from searcher.query.options import Request
 from searcher.query.source import Query, joined, naming, read_query
-from searcher.search import Searcher, seen
+from searcher.search import Searcher, embed_image
 from shared.errors import ImageUnknown, QueryError, StoreMissing
 from shared.store.protocol import VectorStore
 from shared.types import Decoded, ImageRecord
@@ -42,13 +44,15 @@ class Example:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """Examples to be like, at least one, and examples to be unlike. `shown`: as it was asked, in
-    valid Unicode. `given`: the same for error messages."""
+    """Examples to be like, at least one, and examples to be unlike. `shown`: as it was given, in
+    valid Unicode. `given`: the same for error messages. `own`: the indexed images that are examples
+    themselves, as far as is known before the search."""
 
     shown: str
     given: str
     like: tuple[Example, ...]
     unlike: tuple[Example, ...] = ()
+    own: OwnImages = NO_OWN
 
     @property
     def is_plain(self) -> bool:
@@ -56,10 +60,22 @@ class Question:
         return len(self.like) == 1 and not self.unlike
 
     @property
+    def examples(self) -> tuple[Example, ...]:
+        """All examples."""
+        return (*self.like, *self.unlike)
+
+    @property
     def took(self) -> Took:
-        """What reading the examples took."""
-        all_of_them = [example.took for example in (*self.like, *self.unlike)]
-        return Took(sum(one.decode for one in all_of_them), sum(one.encode for one in all_of_them))
+        """The time that reading the examples took."""
+        spent = [example.took for example in self.examples]
+        return Took(sum(one.decode for one in spent), sum(one.encode for one in spent))
+
+    @property
+    def own_images(self) -> OwnImages:
+        """The indexed images that are examples themselves."""
+        points = [one.query.point for one in self.examples if one.query.point]
+        hashes = [one.decoded.sha256 for one in self.examples if one.decoded]
+        return OwnImages(self.own.points.union(points), self.own.files, frozenset(hashes))
 
 
 def read_example(text: str, home: Home) -> Example:
@@ -71,7 +87,7 @@ def read_example(text: str, home: Home) -> Example:
     if query.data is None:
         return Example(query)
     home.encoder.load()  # before the clock of `Took` starts
-    decoded, vector, took = seen(home.encoder, query.data, home.limits)
+    decoded, vector, took = embed_image(home.encoder, query.data, home.limits)
     return Example(query, decoded, vector, took=took)
 
 
@@ -83,7 +99,8 @@ def read_question(like: Sequence[str], unlike: Sequence[str], home: Home) -> Que
         [_read(text, home, several) for text in like],
         [_read(text, home, several) for text in unlike],
     )
-    return replace(question, given=joined(like, unlike))
+    own = own_images([one.query for one in question.examples], home.roots)
+    return replace(question, given=joined(like, unlike), own=own)
 
 
 def question_of(like: Sequence[Example], unlike: Sequence[Example] = ()) -> Question:
@@ -109,10 +126,15 @@ def random_question(store: VectorStore, seed: int) -> Question:
     return Question(found[0], found[0], (Example(Query(found[0], point=found[0])),))
 
 
-def answer(question: Question, searcher: Searcher, request: Request) -> Answer:
-    """Ask for what looks like the examples. Raises what `Searcher` raises."""
+def answer(
+    question: Question, searcher: Searcher, request: Request, roots: Mapping[str, Path]
+) -> Answer:
+    """Search for images like the examples, in the clusters of those to be like.
+
+    `roots`: the folder of each root id. Raises what `Searcher` raises, and `ImageUnknown`.
+    """
     started = perf_counter()
-    points = [one.query.point for one in (*question.like, *question.unlike) if one.query.point]
+    points = [one.query.point for one in question.examples if one.query.point]
     stored = searcher.store.get(points, with_vectors=True) if points else {}
     records: list[ImageRecord] = []
 
@@ -128,10 +150,19 @@ def answer(question: Question, searcher: Searcher, request: Request) -> Answer:
     like, unlike = [vector(one) for one in question.like], [vector(one) for one in question.unlike]
     row = like[0] if question.is_plain else combined(like, unlike)
     took = replace(question.took, search=(perf_counter() - started) * 1000)
-    found = searcher.ask_vector(row, request, took)
-    # A mean of pictures is no picture, and nothing is known of how many neighbours it loses.
-    recall = found.recall if question.is_plain or request.verify else None
-    return replace(found, recall=recall, point=records[0] if question.like[0].query.point else None)
+    own = None if request.keep_self else question.own_images
+    found = searcher.search(
+        row,
+        request,
+        took,
+        examples=np.stack(like),
+        is_itself=(lambda record: own.hold(record, roots)) if own else None,
+    )
+    recall = found.recall
+    if not question.is_plain and recall is not None and recall.kind == "expected":
+        recall = recall if found.searched == found.matching else None  # a mean is no image
+    point = records[0] if question.like[0].query.point else None
+    return replace(found, recall=recall, point=point)
 
 
 def combined(

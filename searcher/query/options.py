@@ -1,4 +1,4 @@
-"""What can be asked besides a picture: how far to look, and which results count."""
+"""The options of a search: how many clusters, how many results, and which of them count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.thresholds import WANTED_RECALL
 from shared.where import Condition
 
 Probes = int | Literal["auto", "all"]
-"""Clusters to look into: the nearest few; *auto*, as many as a wanted recall asks for; *all*."""
+"""Clusters to search: the nearest few; *auto*, as many as a wanted recall needs; *all*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,18 @@ class Request:
 
     `wanted_recall` in (0, 1] is what *auto* reaches. `verify`: search everything as well, and tell
     the recall. Results below `min_score`, a cosine in [-1, 1], or `min_percentile`, in [0, 100],
-    are left out. Raises `QueryError` for what cannot be.
+    are left out, and so is the query image itself unless `keep_self`. Raises `QueryError` for
+    values out of range.
     """
 
     number: int = 12
-    probes: Probes = 1
+    probes: Probes = "auto"
     wanted_recall: float = WANTED_RECALL
     verify: bool = False
     where: tuple[Condition, ...] = ()
     min_score: float | None = None
     min_percentile: float | None = None
+    keep_self: bool = False
 
     def __post_init__(self) -> None:
         if self.number < 1:

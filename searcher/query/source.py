@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from shared.errors import ImageRefused, QueryError
-from shared.reading import Limits, read_file
+from shared.reading import Limits, Signature, read_file
 from shared.settings import Settings
 from shared.types import shown_path
 
@@ -19,11 +19,16 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query as it was given (valid Unicode), with a picture's bytes or else a point's id."""
+    """One query image as it was given (valid Unicode), with its bytes or else a point's id.
+
+    `path` and `file`: the canonical path of a file, and its state when it was read.
+    """
 
     shown: str
     data: bytes | None = None
     point: str | None = None
+    path: bytes | None = None
+    file: Signature | None = None
 
 
 def read_query(given: str, settings: Settings) -> Query:
@@ -43,7 +48,7 @@ def read_query(given: str, settings: Settings) -> Query:
         )
         return Query(shown, data=data)
     if given and os.path.lexists(raw):
-        return Query(shown, data=_file(raw, settings))
+        return _file(raw, settings)
     if _UUID.fullmatch(given):
         return Query(shown, point=given.lower())
     if _SCHEME.match(given):
@@ -67,9 +72,10 @@ def joined(like: Sequence[str], unlike: Sequence[str]) -> str:
     return " + ".join(like) + "".join(f" - {text}" for text in unlike)
 
 
-def _file(raw: bytes, settings: Settings) -> bytes:
+def _file(raw: bytes, settings: Settings) -> Query:
     if os.path.isdir(raw):
         raise QueryError("is a folder: name the images in it")
-    # Indexing follows no links; whoever names one here means what it points to.
+    # Indexing follows no links; a link that is named here stands for what it points to.
     target = os.path.realpath(raw)
-    return read_file(target, Limits(settings.max_pixels, settings.max_file_bytes))[0]
+    data, signature = read_file(target, Limits(settings.max_pixels, settings.max_file_bytes))
+    return Query(shown_path(raw), data=data, path=target, file=signature)

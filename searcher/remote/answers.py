@@ -25,6 +25,7 @@ def answer_from_json(value: object) -> Answer:
         cluster=shape.text("cluster"),
         clusters_searched=shape.texts("clusters_searched"),
         searched=shape.count("searched"),
+        matching=shape.count("matching"),
         total=shape.count("total"),
         number=shape.count("number"),
         results=tuple(_result(one) for one in results),

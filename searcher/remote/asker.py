@@ -8,6 +8,7 @@ from pathlib import Path
 from searcher.answer import Answer
 from searcher.asked import Asked, Refused, Texts, Wish
 from searcher.pictures import Picture, query_picture
+from searcher.query.identity import OwnImages, own_images
 from searcher.query.source import Query, joined, naming, read_query
 from searcher.reasons.explanation import explanation, explanation_json
 from searcher.remote.answers import answer_from_json, explanations_from_json
@@ -83,7 +84,11 @@ class ServiceAsker:
             return read_query(text, self._settings)
 
     def _answer(self, like: Sequence[Query], unlike: Sequence[Query]) -> tuple[Shape, Answer]:
-        reply = self._service.post("/search", question_content(like, unlike, self._wish))
+        own = own_images([*like, *unlike], self.roots)
+        if not self._service.is_local:
+            own = OwnImages(own.points)  # device and inode mean nothing on another machine
+        content = question_content(like, unlike, self._wish, own)
+        reply = self._service.post("/search", content)
         if self._version not in (None, reply.version):
             raise self._service.failed(f"is of version {reply.version}, not {self._version}")
         if reply.status != 200:

@@ -73,6 +73,11 @@ class Service:
         link = kinds[parts.scheme](parts.netloc, timeout=CONNECT_SECONDS)
         return cls(url, link, prefix=parts.path.rstrip("/"), api_key=api_key)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the service runs on this machine, at the other end of a Unix socket."""
+        return isinstance(self._link, _UnixConnection)
+
     def close(self) -> None:
         """End the connection; closing twice is harmless."""
         self._link.close()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from searcher.asked import Wish
+from searcher.query.identity import OwnImages
 from searcher.query.source import Query
 from searcher.remote.connection import Content
 from shared.conditions import FIELDS, Condition
@@ -16,8 +17,13 @@ from shared.conditions import FIELDS, Condition
 _Fields = list[tuple[str, str]]
 
 
-def question_content(like: Sequence[Query], unlike: Sequence[Query], wish: Wish) -> Content:
-    """What is posted to ``/search`` for one question; without `like`, one image at random asks."""
+def question_content(
+    like: Sequence[Query], unlike: Sequence[Query], wish: Wish, own: OwnImages
+) -> Content:
+    """Return the body of a request to ``/search``; without `like`, an image at random is the query.
+
+    `own`: the indexed images that query images are.
+    """
     ids = [one.point for one in like if one.point]
     not_ids = [one.point for one in unlike if one.point]
     if len(ids) == len(like) and len(not_ids) == len(unlike):
@@ -29,6 +35,8 @@ def question_content(like: Sequence[Query], unlike: Sequence[Query], wish: Wish)
         for one in (value if isinstance(value, list) else [value])
     ]
     fields += [("ids", point) for point in ids] + [("not_ids", point) for point in not_ids]
+    fields += [("own_ids", point) for point in sorted(own.points)]
+    fields += [("own_files", f"{device}:{inode}") for device, inode in sorted(own.files)]
     return form(fields, [("image", one) for one in like] + [("not_image", one) for one in unlike])
 
 
@@ -45,6 +53,7 @@ def options(wish: Wish) -> dict[str, Any]:
         "min_percentile": request.min_percentile,
         "tier": wish.tier,
         "explain": wish.explain or None,
+        "self": request.keep_self or None,
         "records": True,
     }
     return {name: value for name, value in given.items() if value is not None}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from searcher.answer import Answer, Tier
+from searcher.query.identity import NO_OWN, OwnImages
 from searcher.query.options import Request
 from searcher.reasons.explaining import Explained
 
@@ -19,8 +20,9 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """One question as a request puts it. Examples are uploads or ids of indexed images; with none
-    to be like, one indexed image at random is asked with."""
+    """One query as a request puts it. Examples are uploads or ids of indexed images; with none to
+    be like, an indexed image at random is the query. `own`: indexed images that the client knows to
+    be examples themselves."""
 
     like: tuple[Upload | str, ...]
     unlike: tuple[Upload | str, ...] = ()
@@ -28,6 +30,11 @@ class Asking:
     tier: Tier | None = None
     explain: bool = False
     seed: int = 0
+    own: OwnImages = NO_OWN
+
+    def without_files(self) -> Asking:
+        """The same, with its own images known by their ids only."""
+        return replace(self, own=OwnImages(self.own.points))
 
 
 @dataclass(frozen=True, slots=True)

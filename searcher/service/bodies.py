@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from searcher.query.identity import OwnImages
 from searcher.query.options import Request
 from searcher.service.asking import Asking, Upload
 from searcher.service.rules import HAS_EXAMPLE, RECALL_NEEDS_AUTO
@@ -29,6 +30,7 @@ from shared.where import parse_where
 MOST_RESULTS = 10_000
 MOST_PROBES = 1_000_000
 MOST_CONDITIONS = 32
+MOST_OWN = 64
 
 
 def _whole(value: object) -> object:
@@ -41,6 +43,7 @@ Flag = Annotated[bool, Strict()]
 Text = Annotated[
     str, StringConstraints(max_length=4096), Field(json_schema_extra={"format": "condition"})
 ]
+FileId = Annotated[str, StringConstraints(pattern="^[0-9]{1,20}:[0-9]{1,20}$")]
 Conditions = Annotated[list[Text], Field(max_length=MOST_CONDITIONS)]
 
 
@@ -52,8 +55,8 @@ class Options(BaseModel):
     n: Annotated[int, Field(ge=1, le=MOST_RESULTS, description="How many results."), WHOLE] = 12
     probes: Annotated[
         Annotated[int, Field(ge=1, le=MOST_PROBES), WHOLE] | Literal["auto", "all"],
-        Field(description="Search the N nearest clusters, as many as `recall` asks for, or all."),
-    ] = 1
+        Field(description="Search the N nearest clusters, as many as `recall` needs, or all."),
+    ] = "auto"
     recall: Annotated[
         float | None,
         Field(gt=0, le=1, description="Share of the best results that `probes: auto` finds."),
@@ -67,11 +70,27 @@ class Options(BaseModel):
     tier: Literal["exact", "near", "similar"] | None = None
     explain: Annotated[Flag, Field(description="Tell for each result why it is one.")] = False
     records: Annotated[Flag, Field(description="Give all that is stored of each result.")] = False
+    keep_self: Annotated[
+        Flag,
+        Field(alias="self", description="Keep indexed query images among their own results."),
+    ] = False
+    own_ids: Annotated[
+        list[UUID],
+        Field(max_length=MOST_OWN, description="Images that are query images, and left out."),
+    ] = []
+    own_files: Annotated[
+        list[FileId],
+        Field(
+            max_length=MOST_OWN,
+            description="`DEVICE:INODE` of query images that are files on the service's machine;"
+            " ignored unless the request comes over its Unix socket.",
+        ),
+    ] = []
 
     @model_validator(mode="after")
     def _recall_needs_auto(self) -> Options:
         if self.recall is not None and self.probes != "auto":
-            raise ValueError("recall says how far `probes: auto` looks: give both")
+            raise ValueError("recall is for `probes: auto`: leave one of the two out")
         return self
 
     def request(self) -> Request:
@@ -84,6 +103,15 @@ class Options(BaseModel):
             where=parse_where(self.where),
             min_score=self.min_score,
             min_percentile=self.min_percentile,
+            keep_self=self.keep_self,
+        )
+
+    def own(self) -> OwnImages:
+        """The indexed images that the client knows to be its query images."""
+        files = [one.partition(":") for one in self.own_files]
+        return OwnImages(
+            frozenset(map(str, self.own_ids)),
+            frozenset((int(device), int(inode)) for device, _, inode in files),
         )
 
 
@@ -139,4 +167,5 @@ def asking_of(
         tier=options.tier,
         explain=options.explain,
         seed=secrets.randbits(64),
+        own=options.own(),
     )

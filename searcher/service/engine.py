@@ -120,10 +120,10 @@ class Engine:
     def _answer(self, asking: Asking, opened: Opened) -> Found:
         home, searcher = opened.home, opened.searcher
         if asking.like:
-            question = self._question(asking, opened)
+            question = replace(self._question(asking, opened), own=asking.own)
         else:
             question = random_question(searcher.store, asking.seed)
-        found = answer(question, searcher, asking.request)
+        found = answer(question, searcher, asking.request, home.roots)
         found = with_tiers(found, question, home, asking.tier, opened.pictures)
         told = explain(question, found, searcher, home, drawn=False) if asking.explain else None
         return Found(question.shown, found, told)

@@ -11,6 +11,7 @@ from starlette.requests import Request as HttpRequest
 
 from searcher.service.asking import Asking, Upload
 from searcher.service.bodies import Batch, FormQuestion, Options, Question, asking_of
+from searcher.service.guards import is_local_socket
 from searcher.service.policy import Policy
 from searcher.service.problems import Problem
 from shared.report import escape
@@ -24,13 +25,14 @@ async def read_search(http: HttpRequest, policy: Policy) -> tuple[Asking, Option
     """The question in a request's body. Raises `Problem`, `ValidationError`, `QueryError`."""
     if _kind(http) == _JSON:
         question = Question.model_validate_json(await http.body(), strict=True)
-        return question.asking(), question
+        return _trusted(question.asking(), http), question
     form, like, unlike = await _read_form(http, policy)
     if not like and not form.ids:
         raise Problem(422, "a question needs an example: give an image or ids")
     if max(len(like), len(unlike)) > policy.examples:
         raise Problem(422, f"a question has at most {policy.examples} pictures of a kind")
-    return asking_of(form, [*like, *map(str, form.ids)], [*unlike, *map(str, form.not_ids)]), form
+    asking = asking_of(form, [*like, *map(str, form.ids)], [*unlike, *map(str, form.not_ids)])
+    return _trusted(asking, http), form
 
 
 async def read_batch(http: HttpRequest, policy: Policy) -> list[tuple[Asking, Options]]:
@@ -40,11 +42,11 @@ async def read_batch(http: HttpRequest, policy: Policy) -> list[tuple[Asking, Op
     """
     if _kind(http) == _JSON:
         batch = Batch.model_validate_json(await http.body(), strict=True)
-        return [(one.asking(), one) for one in batch.queries]
+        return [(_trusted(one.asking(), http), one) for one in batch.queries]
     form, like, unlike = await _read_form(http, policy)
     if not like or form.ids or form.not_ids or unlike:
         raise Problem(422, "a batch is a form of pictures, each a question: give image only")
-    return [(asking_of(form, [one]), form) for one in like]
+    return [(_trusted(asking_of(form, [one]), http), form) for one in like]
 
 
 def _kind(http: HttpRequest) -> str:
@@ -64,9 +66,14 @@ async def _read_form(
         return fields, await _uploads(form, "image"), await _uploads(form, "not_image")
 
 
-_LISTS = ("ids", "not_ids", "where")
+def _trusted(asking: Asking, http: HttpRequest) -> Asking:
+    """Without device and inode from another machine, where they may be those of another file."""
+    return asking if is_local_socket(http.scope) else asking.without_files()
+
+
+_LISTS = ("ids", "not_ids", "where", "own_ids", "own_files")
 _FILES = ("image", "not_image")
-_FLAGS = ("verify", "explain", "records")
+_FLAGS = ("verify", "explain", "records", "self")
 
 
 def _fields(form: FormData) -> Mapping[str, Any]:

@@ -1,11 +1,11 @@
-"""What the OpenAPI document says of fields of a question that depend on one another."""
+"""What the OpenAPI document says of fields of a query that depend on one another."""
 
 from __future__ import annotations
 
 from pydantic.config import JsonDict
 
 _WITHOUT: JsonDict = {"properties": {"recall": {"type": "null"}}}
-_WITH_AUTO: JsonDict = {"required": ["probes"], "properties": {"probes": {"const": "auto"}}}
+_WITH_AUTO: JsonDict = {"properties": {"probes": {"const": "auto"}}}
 RECALL_NEEDS_AUTO: JsonDict = {"dependentSchemas": {"recall": {"anyOf": [_WITHOUT, _WITH_AUTO]}}}
 
 _WITH_IDS: JsonDict = {

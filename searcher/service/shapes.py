@@ -90,6 +90,7 @@ class Answer(Shape):
     clusters_searched: list[str]
     probes: Count
     searched: Count
+    matching: Count
     total: Count
     number: Count
     recall: Recall | None

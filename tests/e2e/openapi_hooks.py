@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 _PICTURES = [path.read_bytes() for path in sorted(Path(os.environ["PICTURES"]).rglob("*.jpg"))]
 _CONDITIONS = ["width>=10", "folder!=nowhere", "format=jpeg", "indexed_at>2000", "bytes<1e9"]
-_FOR_RECALL = "recall says how far `probes: auto` looks"
+_FOR_RECALL = "recall is for `probes: auto`"
 
 
 def _ids() -> list[str]:

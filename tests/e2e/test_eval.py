@@ -149,11 +149,11 @@ def test_the_table(place: Place, tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].startswith(f"{tmp_path / 'copies'} · 18 queries · 18 indexed · 0 of")
-    assert lines[2].split() == ["probes", "recall@10", "coverage", "ms", "p50", "ms", "p99"]
-    assert lines[3].split()[:4] == ["1", "0.600", "33", "%"]
+    assert lines[2].split()[:4] == ["probes", "recall@10", "expected", "coverage"]
+    assert lines[3].split()[:3] == ["1", "0.600", "33%"]  # not calibrated
     assert lines[4].split()[0] == "2"
-    assert lines[4].split()[2:4] == ["67", "%"]
-    assert lines[5].split()[:4] == ["all", "1.000", "100", "%"]
+    assert lines[4].split()[2] == "67%"
+    assert lines[5].split()[:4] == ["all", "1.000", "1.000", "100%"]
     assert lines[7].split() == ["P@10", "mAP@100"]
     assert lines[8].split(maxsplit=2) == ["0.600", "1.000", "own cluster"]
     assert lines[9].split(maxsplit=2) == ["0.600", "1.000", "2 nearest clusters"]

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,24 +94,40 @@ def run(arguments: Sequence[str], **environ: str) -> Done:
 def test_the_table(place: Place) -> None:
     done = ask(place, place.red, "-n", "3")
     assert (done.code, done.err) == (0, "")
-    head, root, columns, first, *rest = done.lines
+    head, root, columns, *results = done.lines
     assert head.startswith(f"{place.red} · cluster g1/")
-    assert head.endswith(" · searched 6 of 18 (33 %)")
+    assert head.endswith(" · searched all 3 clusters: 18 of 18 (100%)")
     assert root == f"in {place.photos}"
     assert columns.split() == ["rank", "score", "tier", "cluster", "path"]
-    assert first.split()[0::2] == ["1", "exact", "red/0.jpg"]
-    assert len(rest) == 2
-    assert all("red/" in line for line in rest)
+    assert [line.split()[0] for line in results] == ["1", "2", "3"]
+    assert all("red/" in line and "red/0.jpg" not in line for line in results)
+    one = ask(place, place.red, "-n", "3", "--probes", "1").lines[0]
+    assert one.endswith(" · searched 6 of 18 (33%)")
+
+
+def test_an_indexed_query_is_left_out_unless_kept(place: Place, tmp_path: Path) -> None:
+    """By its path, through a link, under another name of the same file, and by id."""
+    (tmp_path / "link.jpg").symlink_to(place.red)
+    os.link(place.red, tmp_path / "hard.jpg")
+    point = point_id(root_id(place.photos), b"red/0.jpg")
+    for query in (place.red, str(tmp_path / "link.jpg"), str(tmp_path / "hard.jpg"), point):
+        assert "red/0.jpg" not in ask(place, query, "--paths", "-n", "18").out.decode()
+        assert ask(place, query, "--self", "--paths", "-n", "1").lines == [place.red]
+    shutil.copy(place.red, tmp_path / "copy.jpg")
+    (copy,) = answers(place, str(tmp_path / "copy.jpg"), "-n", "1")
+    assert (copy["results"][0]["path"], copy["results"][0]["tier"]) == ("red/0.jpg", "exact")
+    assert ask(place, place.red, "-n", "18").lines[-1] == "only 17 other images are indexed"
 
 
 def test_a_cluster_smaller_than_n_says_so(place: Place) -> None:
-    assert ask(place, place.red).lines[-1] == "only 6 in this cluster: 6 of 12 wanted"
+    last = ask(place, place.red, "--probes", "1").lines[-1]
+    assert last == "only 5 of 12 wanted are in the cluster searched: give more --probes"
 
 
 def test_json_is_one_object_a_query(place: Place) -> None:
     green = str(place.photos / "green" / "1.jpg")
     point = point_id(root_id(place.photos), b"blue/2.jpg")
-    done = ask(place, "--json", "-n", "2", place.red, green, point)
+    done = ask(place, "--json", "-n", "2", "--self", "--probes", "1", place.red, green, point)
     assert (done.code, done.err) == (0, "")
     values = [json.loads(line) for line in done.lines]
     assert [value["query"] for value in values] == [place.red, green, point]
@@ -123,6 +139,7 @@ def test_json_is_one_object_a_query(place: Place) -> None:
     for value in values:
         assert value["clusters_searched"] == [value["cluster"]]
         assert (value["probes"], value["searched"], value["total"]) == (1, 6, 18)
+        assert value["matching"] == 18
     assert values[2]["took_ms"]["decode"] == values[2]["took_ms"]["encode"] == 0
 
 
@@ -132,10 +149,10 @@ def test_paths_are_absolute_and_raw(fresh: Place, tmp_path: Path, tiny_tflite: P
     odd = os.fsencode(photos) + b"/red/caf\xe9\nnew line.jpg"
     os.rename(photos / "red" / "0.jpg", odd)
     place = Place(make_home(tmp_path / "home2", photos, tiny_tflite), photos)
-    done = ask(place, "--paths", "--null", "-n", "1", os.fsdecode(odd))
+    done = ask(place, "--self", "--paths", "--null", "-n", "1", os.fsdecode(odd))
     assert (done.code, done.out, done.err) == (0, odd + b"\0", "")
-    assert ask(place, "--paths", "-n", "1", os.fsdecode(odd)).out == odd + b"\n"
-    assert "caf\ufffd\\nnew line.jpg" in ask(place, os.fsdecode(odd)).lines[3]
+    assert ask(place, "--self", "--paths", "-n", "1", os.fsdecode(odd)).out == odd + b"\n"
+    assert "caf\ufffd\\nnew line.jpg" in ask(place, "--self", os.fsdecode(odd)).lines[3]
 
 
 def test_several_queries_are_several_answers_and_bad_ones_cost_only_themselves(
@@ -145,7 +162,7 @@ def test_several_queries_are_several_answers_and_bad_ones_cost_only_themselves(
     (tmp_path / "note.txt").write_text("no image\n")
     nobody = "00000000-0000-5000-8000-000000000000"
     bad = [str(tmp_path / name) for name in ("broken.jpg", "note.txt", "nope", "")]
-    done = ask(place, "--paths", "-n", "1", *bad, place.red, nobody, place.red)
+    done = ask(place, "--self", "--paths", "-n", "1", *bad, place.red, nobody, place.red)
     assert done.code == 1
     assert done.lines == [place.red, place.red]
     errors = done.err.splitlines()
@@ -193,7 +210,7 @@ def test_the_model_files_are_not_read_for_a_question_by_id(fresh: Place) -> None
     for path in fresh.settings.models.rglob("encoder.tflite"):
         path.unlink()
     point = point_id(root_id(fresh.photos), b"red/1.jpg")
-    assert ask(fresh, point, "-n", "1").lines[-1].endswith("red/1.jpg")
+    assert ask(fresh, point, "--self", "-n", "1").lines[-1].endswith("red/1.jpg")
 
 
 def test_a_root_that_is_not_known_here(fresh: Place) -> None:
@@ -215,7 +232,7 @@ def test_sheet_and_page(place: Place, tmp_path: Path) -> None:
     text = page.read_text()
     assert text.count("<section>") == 2
     assert text.count('alt="query: blue/2.jpg"') == 1
-    assert text.count("<img") == 2 + 12
+    assert text.count("<img") == 2 + 2 * 12
 
 
 def test_nothing_is_written_over_pictures_or_among_them(place: Place, tmp_path: Path) -> None:
@@ -293,7 +310,7 @@ def test_a_cold_process_loads_no_framework(place: Place) -> None:
         f"print(json.dumps([name for name in {FORBIDDEN!r} if name in sys.modules]))"
     )
     home = str(place.settings.home)
-    done = run(["-c", code, "query", "--home", home, "-n", "1", "--paths", place.red])
+    done = run(["-c", code, "query", "--home", home, "-n", "1", "--self", "--paths", place.red])
     assert done.lines == [place.red, "[]"]
     assert (done.code, done.err) == (0, "")
 
@@ -322,7 +339,8 @@ def test_beside_a_running_owner(fresh: Place) -> None:
     owner = open_store(fresh.settings, encoder, role="owner")
     try:
         home = str(fresh.settings.home)
-        done = run(["-m", "searcher", "query", "--home", home, fresh.red, "--paths", "-n", "1"])
+        options = ("--home", home, "--self", "--paths", "-n", "1")
+        done = run(["-m", "searcher", "query", fresh.red, *options])
     finally:
         owner.close()
     assert (done.code, done.lines, done.err) == (0, [fresh.red], "")
@@ -347,7 +365,7 @@ def test_more_clusters_find_more_and_say_what_to_expect(calibrated: Place) -> No
         recalls.append(answer["recall"]["value"])
         searched.append((answer["probes"], answer["searched"]))
         assert answer["recall"]["kind"] == "expected"
-        assert answer["results"][0]["path"] == "red/0.jpg"
+        assert answer["results"][0]["path"].startswith("red/")
     assert searched == [(1, 6), (2, 12), (3, 18), (3, 18)]
     assert 0 < recalls[0] < recalls[1] < recalls[2] == recalls[3] == 1.0
     (exact,) = answers(calibrated, calibrated.red, "--exact")
@@ -355,45 +373,49 @@ def test_more_clusters_find_more_and_say_what_to_expect(calibrated: Place) -> No
 
 
 def test_as_many_clusters_as_a_recall_asks_for(calibrated: Place) -> None:
-    (little,) = answers(calibrated, calibrated.red, "--probes", "auto", "--recall", "0.1")
-    (much,) = answers(calibrated, calibrated.red, "--probes", "auto", "--recall", "1")
+    (little,) = answers(calibrated, calibrated.red, "-n", "5", "--recall", "0.1")
+    (much,) = answers(calibrated, calibrated.red, "-n", "5", "--recall", "1")
     assert little["searched"] < much["searched"]
     assert little["recall"]["value"] >= 0.1
     assert much["recall"]["value"] >= 0.99
+    (more,) = answers(calibrated, calibrated.red, "--recall", "0.1")  # two clusters hold eleven
+    assert (more["searched"], len(more["results"])) == (18, 12)
 
 
 def test_verify_measures_what_was_lost(calibrated: Place) -> None:
-    (answer,) = answers(calibrated, calibrated.red, "--verify", "-n", "12")
-    assert answer["recall"] == {"value": 0.5, "kind": "measured"}  # six of twelve are red
-    (whole,) = answers(calibrated, calibrated.red, "--verify", "-n", "6")
+    one = ("--verify", "--probes", "1")
+    (answer,) = answers(calibrated, calibrated.red, *one, "-n", "10")
+    assert answer["recall"] == {"value": 0.5, "kind": "measured"}  # five of ten are red
+    (whole,) = answers(calibrated, calibrated.red, *one, "-n", "5")
     assert whole["recall"] == {"value": 1.0, "kind": "measured"}
-    table = ask(calibrated, calibrated.red, "--verify", "-n", "12").lines
-    assert table[0].endswith("found 50 % of the best 12")
+    table = ask(calibrated, calibrated.red, *one, "-n", "10").lines
+    assert table[0].endswith("found 50% of the best 10")
 
 
 def test_without_a_calibration_there_is_nothing_to_expect(place: Place) -> None:
     (answer,) = answers(place, place.red, "--probes", "2")
     assert (answer["recall"], answer["stands_out"]) == (None, None)
     assert answer["results"][0]["percentile"] is None
-    for option in (("--probes", "auto"), ("--min-percentile", "50")):
-        done = ask(place, place.red, *option)
-        assert done.code == 1
-        assert "run `indexer recluster`" in done.err
+    (auto,) = answers(place, place.red)
+    assert (auto["searched"], auto["recall"]["value"]) == (18, 1.0)  # so everything is searched
+    done = ask(place, place.red, "--min-percentile", "50")
+    assert done.code == 1
+    assert "run `indexer recluster`" in done.err
 
 
 def test_scores_and_percentiles_cut_the_list(calibrated: Place) -> None:
-    (answer,) = answers(calibrated, calibrated.red, "--exact", "-n", "18")
+    (answer,) = answers(calibrated, calibrated.red, "--self", "--exact", "-n", "18")
     scores = [one["score"] for one in answer["results"]]
     percentiles = [one["percentile"] for one in answer["results"]]
     assert percentiles == sorted(percentiles, reverse=True)
     assert (percentiles[0], len(scores)) == (100.0, 18)
-    least = ("--exact", "-n", "18", "--min-score", f"{scores[5] - 1e-4:.5f}")
+    least = ("--self", "--exact", "-n", "18", "--min-score", f"{scores[5] - 1e-4:.5f}")
     (cut,) = answers(calibrated, calibrated.red, *least)
     assert [one["score"] for one in cut["results"]] == scores[:6]
     table = ask(calibrated, calibrated.red, *least).lines
     assert table[2].split() == ["rank", "score", "percentile", "tier", "cluster", "path"]
     assert table[-1] == "12 more results were not alike enough"
-    (few,) = answers(calibrated, calibrated.red, "--exact", "--min-percentile", "99.99")
+    (few,) = answers(calibrated, calibrated.red, "--min-percentile", "99.99")
     assert len(few["results"]) < 6
 
 
@@ -409,16 +431,20 @@ def test_a_picture_like_none_is_told(calibrated: Place, tmp_path: Path) -> None:
 
 def test_several_images_together_and_away_from_one(place: Place) -> None:
     green, blue = (str(place.photos / color / "0.jpg") for color in ("green", "blue"))
-    (answer,) = answers(place, "--together", place.red, green, "--exact", "-n", "12")
+    (answer,) = answers(place, "--together", place.red, green, "-n", "10")
     assert answer["query"] == f"{place.red} + {green}"
     assert {one["path"].split("/")[0] for one in answer["results"]} == {"red", "green"}
     (away,) = answers(place, place.red, "--not", green, "--exact", "-n", "18")
     assert away["query"] == f"{place.red} - {green}"
     ranks = {one["path"]: one["rank"] for one in away["results"]}
     assert max(ranks[f"blue/{n}.jpg"] for n in range(6)) < min(
-        ranks[f"green/{n}.jpg"] for n in range(6)
+        ranks[f"green/{n}.jpg"] for n in range(1, 6)
     )
-    (by_id,) = answers(place, place.red, "--json", "-n", "1")
+    assert "green/0.jpg" not in ranks
+    (one,) = answers(place, "--together", place.red, green, "--probes", "1", "-n", "10")
+    assert one["clusters_searched"][0] == one["cluster"]
+    assert one["probes"] == 2  # that of each
+    (by_id,) = answers(place, place.red, "--self", "-n", "1")
     point = by_id["results"][0]["id"]
     together = [
         [one["path"] for one in answers(place, "--together", first, blue, "--exact")[0]["results"]]
@@ -433,7 +459,7 @@ def test_several_images_together_and_away_from_one(place: Place) -> None:
 def test_tiers_tell_the_same_picture_from_altered_and_like_ones(
     calibrated: Place, tmp_path: Path
 ) -> None:
-    (answer,) = answers(calibrated, calibrated.red, "--exact", "-n", "18")
+    (answer,) = answers(calibrated, calibrated.red, "--self", "--exact", "-n", "18")
     tiers = [one["tier"] for one in answer["results"]]
     assert tiers[0] == "exact"
     assert tiers == sorted(tiers, key=["exact", "near", "similar", None].index)
@@ -449,14 +475,14 @@ def test_tiers_tell_the_same_picture_from_altered_and_like_ones(
 
 
 def test_an_explanation_in_table_json_sheet_and_page(calibrated: Place, tmp_path: Path) -> None:
-    (answer,) = answers(calibrated, calibrated.red, "-n", "2", "--explain")
+    (answer,) = answers(calibrated, calibrated.red, "--self", "-n", "2", "--explain")
     told = [one["explain"] for one in answer["results"]]
     assert told[0]["cluster"] == answer["results"][0]["cluster"]
     assert (told[0]["hash_bits"], told[0]["percentile"]) == (0, 100.0)
     assert told[0]["border"] > 0
     assert told[1]["hash_bits"] > 0
     sheet, page = tmp_path / "sheet.png", tmp_path / "page.html"
-    options = ("-n", "2", "--explain", "--sheet", str(sheet), "--html", str(page))
+    options = ("--self", "-n", "2", "--explain", "--sheet", str(sheet), "--html", str(page))
     done = ask(calibrated, calibrated.red, *options)
     assert (done.code, done.err) == (0, "")
     assert "0 of 64 hash bits differ" in done.lines[4]
@@ -469,16 +495,19 @@ def test_an_explanation_in_table_json_sheet_and_page(calibrated: Place, tmp_path
 def test_an_indexed_image_at_random(place: Place) -> None:
     asked = {answers(place, "--random", "-n", "1")[0]["query"] for _ in range(12)}
     assert len(asked) > 1
-    points = {one["id"] for one in answers(place, place.red, "--exact", "-n", "18")[0]["results"]}
+    points = {one["id"] for one in answers(place, place.red, "--self", "-n", "18")[0]["results"]}
     assert asked <= points
 
 
 def test_conditions_are_met_by_all_results_and_do_not_shorten_the_list(place: Place) -> None:
-    (answer,) = answers(place, place.red, "--exact", "-n", "6", "--where", "folder=blue")
+    (answer,) = answers(place, place.red, "-n", "6", "--where", "folder=blue")
     assert [one["path"].split("/")[0] for one in answer["results"]] == ["blue"] * 6
     assert (answer["searched"], answer["total"], answer["recall"]["value"]) == (6, 18, 1.0)
-    (none,) = answers(place, place.red, "--exact", "--where", "width>=100000")
+    (few,) = answers(place, place.red, "--where", "folder=blue")
+    assert (len(few["results"]), few["remarks"]) == (6, ["only 6 match anywhere"])
+    (none,) = answers(place, place.red, "--where", "width>=100000")
     assert (none["results"], none["searched"]) == ([], 0)
+    assert none["remarks"] == ["no image matches"]
 
 
 @pytest.mark.parametrize(
@@ -487,7 +516,8 @@ def test_conditions_are_met_by_all_results_and_do_not_shorten_the_list(place: Pl
         (("--probes", "0"), "'0' is none of auto, all and the whole numbers from 1"),
         (("--probes", "some"), "'some' is none of auto, all"),
         (("--exact", "--probes", "2"), "--exact searches everything"),
-        (("--recall", "0.9"), "give both"),
+        (("--probes", "1", "--recall", "0.9"), "leave it or --probes 1 out"),
+        (("--exact", "--recall", "0.9"), "leave it or --exact out"),
         (("--probes", "auto", "--recall", "1.5"), "recall is 1.5: give a number from 0 to 1"),
         (("--probes", "auto", "--recall", "0"), "recall is 0"),
         (("--min-score", "2"), "min score is 2.0: give a number from -1 to 1"),
@@ -519,9 +549,11 @@ def test_clusters_that_change_meanwhile_are_asked_again(
     models, calls = Models(fresh.settings.models), []
     pair = models.current()
 
-    def answered(question: Question, searcher: Searcher, request: Request) -> Answer:
+    def answered(
+        question: Question, searcher: Searcher, request: Request, roots: Mapping[str, Path]
+    ) -> Answer:
         calls.append(searcher.clustering.generation)
-        found = answer(question, searcher, request)
+        found = answer(question, searcher, request, roots)
         if len(calls) == 2:  # after the first of two queries has been printed
             points = [one for batch in searcher.store.scroll() for one in batch]
             centroids = searcher.clustering.centroids[:2]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -97,6 +98,9 @@ def bad(pair: Pair, tmp_path: Path) -> str:
 
 
 FORMS = [
+    "RED --self --json",
+    "LINK --json -n 18",
+    "RED LINK --together --not POINT --json",
     "RED",
     "RED GREEN POINT",
     "RED GREEN --json",
@@ -120,8 +124,12 @@ FORMS = [
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_output_is_the_same_byte_for_byte(pair: Pair, form: str, request: Any) -> None:
-    names = {"RED": pair.red, "GREEN": str(pair.served.photos / "green/1.jpg")}
+def test_the_output_is_the_same_byte_for_byte(
+    pair: Pair, form: str, request: Any, tmp_path: Path
+) -> None:
+    link = tmp_path / "link.jpg"
+    os.link(pair.red, link)  # one file under two names
+    names = {"RED": pair.red, "LINK": str(link), "GREEN": str(pair.served.photos / "green/1.jpg")}
     arguments = [(names | {"POINT": pair.point}).get(word, word) for word in form.split()]
     alone = ask(pair.alone, *arguments)
     assert alone.out
@@ -165,7 +173,7 @@ def test_sheets_and_pages_are_the_same(pair: Pair, tmp_path: Path, more: tuple[s
 
 
 def test_at_random(pair: Pair, never_at_home: None) -> None:
-    (line,) = ask(pair.served, "--random", "--json", "-n", "1").lines
+    (line,) = ask(pair.served, "--random", "--self", "--json", "-n", "1").lines
     answer = json.loads(line)
     assert answer["query"] == answer["results"][0]["id"]
 
@@ -189,15 +197,16 @@ def test_a_service_elsewhere_needs_no_home(
 ) -> None:
     monkeypatch.setenv("LOOKALIKE_URL", pair.service.url)
     nowhere = Place(Settings(home=tmp_path / "nowhere"), pair.served.photos)
-    done = ask(nowhere, pair.red, pair.point, "-n", "3", "--json")
-    assert timeless(done) == timeless(ask(pair.served, pair.red, pair.point, "-n", "3", "--json"))
+    three = (pair.red, pair.point, "-n", "3", "--self", "--json")
+    assert timeless(ask(nowhere, *three)) == timeless(ask(pair.served, *three))
     paths = ask(nowhere, pair.red, "--paths")
     assert (paths.code, paths.out) == (1, b"")
     assert "is not known on this machine" in paths.err
     assert one_error(ask(nowhere, bad)).startswith(f"error: {bad}: is damaged")
     assert not nowhere.settings.home.exists()
     monkeypatch.setenv("LOOKALIKE_URL", pair.service.url + "/")
-    assert ask(pair.served, pair.red, "--paths", "-n", "1").lines == [pair.red]
+    assert ask(pair.served, pair.red, "--self", "--paths", "-n", "1").lines == [pair.red]
+    assert ask(pair.served, pair.red, "--paths", "-n", "1").lines != [pair.red]
 
 
 def test_a_service_elsewhere_is_drawn_by_its_thumbnails(

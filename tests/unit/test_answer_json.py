@@ -69,6 +69,7 @@ def answers(draw: st.DrawFn) -> Answer:
         cluster=draw(labels),
         clusters_searched=tuple(draw(st.lists(labels, max_size=3))),
         searched=draw(counts),
+        matching=draw(counts),
         total=draw(counts),
         number=draw(st.integers(1, 10_000)),
         results=results,
@@ -119,7 +120,7 @@ def test_an_explanation_that_is_read_is_the_same_line(told: Explanation) -> None
 
 def plain(number: int = 1) -> Answer:
     results = (ScoredImage("1", 0.25, record("a/b.jpg")),)
-    return Answer("g1/0", ("g1/0",), 5, 9, number, results, Took(1.0, 2.0, 3.0))
+    return Answer("g1/0", ("g1/0",), 5, 9, 9, number, results, Took(1.0, 2.0, 3.0))
 
 
 def test_what_was_not_explained_has_no_explanation() -> None:
@@ -128,9 +129,11 @@ def test_what_was_not_explained_has_no_explanation() -> None:
 
 def test_remarks_are_told_as_the_table_tells_them() -> None:
     value = sent(plain(number=12))
-    assert value["remarks"] == ["only 5 in this cluster: 1 of 12 wanted"]
+    assert value["remarks"] == [
+        "only 1 of 12 wanted are in the cluster searched: give more --probes"
+    ]
     assert table("q", plain(number=12)).endswith(value["remarks"][0] + "\n")
-    odd = Answer("g1/0", ("g1/0",), 5, 9, 1, (), Took(), best_score=0.1, least_alike=0.5)
+    odd = Answer("g1/0", ("g1/0",), 5, 9, 9, 1, (), Took(), best_score=0.1, least_alike=0.5)
     assert remarks(odd)[0].startswith("nothing here looks like it: the best score is below 0.500")
 
 

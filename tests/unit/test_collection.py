@@ -9,7 +9,8 @@ import numpy as np
 
 from searcher.quality.collection import Collection, Labels, first_level
 from searcher.quality.folder_queries import FolderQueries, list_files, sampled
-from searcher.quality.probing import BatchSearch, Looked, clusters_searched, quality, ways
+from searcher.quality.probing import BatchSearch, Looked, choose_clusters, quality, ways
+from searcher.query.options import Request
 from searcher.search import Searcher
 from shared.clustering import Clustering
 from shared.roots import root_id
@@ -91,12 +92,16 @@ def test_batches_answer_as_single_questions_would_and_without_the_own_point() ->
 
 
 def test_clusters_are_searched_nearest_first() -> None:
-    clustering = Clustering("e", "g2", np.stack([axis_vector(1), axis_vector(0, 1)]))
+    clustering = Clustering(
+        "e", "g2", np.stack([axis_vector(1), axis_vector(0, 1), axis_vector(-1)])
+    )
     searcher = Searcher(MeanColorEncoder(), clustering, MemoryStore())
     vectors = np.stack([axis_vector(0, 1)])
-    assert clusters_searched(searcher, vectors, 1) == [("g2/1",)]
-    assert clusters_searched(searcher, vectors, 2) == [("g2/1", "g2/0")]
-    assert clusters_searched(searcher, vectors, "all") == [(None,)]
+    looked = [
+        choose_clusters(searcher, vectors, Request(10, probes)).looked
+        for probes in (1, 2, 3, "auto", "all")
+    ]
+    assert looked == [(("g2/1",),), (("g2/1", "g2/0"),), *[((None,),)] * 3]
 
 
 def test_ways_to_search_double_up_to_everything() -> None:

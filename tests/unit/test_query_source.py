@@ -17,6 +17,7 @@ from PIL import Image
 from searcher.query.source import Query, read_query
 from shared.errors import ImageRefused, QueryError
 from shared.images import decode
+from shared.reading import Signature
 from shared.settings import Settings
 
 POINT = "e5dfd83c-b33c-5c32-8284-255852e6b1f6"
@@ -176,8 +177,11 @@ def test_a_file_is_read_and_links_to_it_followed(tmp_path: Path, settings: Setti
     file, link = tmp_path / "a.png", tmp_path / "link.png"
     file.write_bytes(png())
     link.symlink_to(file)
-    assert read_query(str(file), settings) == Query(str(file), data=png())
-    assert read_query(str(link), settings).data == png()
+    query = read_query(str(file), settings)
+    assert (query.shown, query.data, query.path) == (str(file), png(), os.fsencode(file))
+    through = read_query(str(link), settings)
+    assert (through.data, through.path) == (png(), query.path)
+    assert through.file == query.file == Signature.of(file.stat())
 
 
 def test_a_name_that_is_not_utf8(tmp_path: Path, settings: Settings) -> None:
@@ -194,7 +198,7 @@ def test_an_id_is_an_id_unless_a_file_is_called_so(
     monkeypatch.chdir(tmp_path)
     assert read_query(POINT.upper(), settings) == Query(POINT.upper(), point=POINT)
     (tmp_path / POINT).write_bytes(png())
-    assert read_query(POINT, settings) == Query(POINT, data=png())
+    assert read_query(POINT, settings).data == png()
 
 
 def test_what_is_nothing_is_said_to_be_nothing(tmp_path: Path, settings: Settings) -> None:

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from searcher.answer import Answer, Took
-from searcher.render import share, table
+from searcher.answer import Answer, Took, remarks
+from searcher.render import found_in, share, table
 from shared.report import escape
 from shared.types import ScoredImage
 from tests.fakes import record
 
 
 def answer_of(*results: ScoredImage, number: int = 2, searched: int = 512) -> Answer:
-    return Answer("g1/3", ("g1/3",), searched, 3068, number, results, Took())
+    return Answer("g1/3", ("g1/3",), searched, 3068, 3068, number, results, Took())
 
 
 RESULTS = (
@@ -27,7 +27,7 @@ RESULTS = (
 
 def test_the_table() -> None:
     assert table("query.jpg", answer_of(*RESULTS)) == (
-        "query.jpg · cluster g1/3 · searched 512 of 3,068 (17 %)\n"
+        "query.jpg · cluster g1/3 · searched 512 of 3,068 (17%)\n"
         "in /photos\n"
         "rank   score  cluster  path\n"
         "   1   1.000  g1/3     shoes/a.jpg\n"
@@ -47,11 +47,40 @@ def test_several_roots_are_named_on_each_line() -> None:
 
 def test_a_small_cluster_says_so() -> None:
     text = table("q", answer_of(*RESULTS, number=12, searched=2))
-    assert text.endswith("only 2 in this cluster: 2 of 12 wanted\n")
-    text = table("q", answer_of(RESULTS[0], number=12, searched=1))
-    assert text.endswith("only 1 in this cluster: 1 of 12 wanted\n")
+    few = "of 12 wanted are in the cluster searched: give more --probes"
+    assert text.endswith(f"only 2 {few}\n")
     empty = table("q", answer_of(number=12, searched=0)).splitlines()
-    assert empty[1:] == ["only 0 in this cluster: 0 of 12 wanted"]
+    assert empty[1:] == [f"only 0 {few}"]
+
+
+@pytest.mark.parametrize(
+    ("found", "matching", "said"),
+    [
+        (0, 0, "no image matches"),
+        (1, 1, "only 1 matches anywhere"),
+        (2, 3, "only 2 match anywhere"),
+        (0, 3068, "no other image is indexed"),
+        (1, 3068, "only 1 other image is indexed"),
+    ],
+)
+def test_too_few_anywhere_says_so(found: int, matching: int, said: str) -> None:
+    answer = replace(answer_of(*RESULTS[:found], number=12), matching=matching, searched=matching)
+    assert remarks(answer) == [said]
+
+
+@pytest.mark.parametrize(
+    ("clusters", "searched", "said"),
+    [
+        (1, 512, "512 of 3,068 (17%)"),
+        (2, 900, "g1/0, g1/1: 900 of 3,068 (29%)"),
+        (10, 900, "g1/0, g1/1, g1/2, g1/3, g1/4, g1/5, g1/6, g1/7 and 2 more: 900 of 3,068 (29%)"),
+        (6, 3068, "all 6 clusters: 3,068 of 3,068 (100%)"),
+    ],
+)
+def test_the_headline_names_the_clusters(clusters: int, searched: int, said: str) -> None:
+    labels = tuple(f"g1/{number}" for number in range(clusters))
+    answer = replace(answer_of(searched=searched), cluster="g1/0", clusters_searched=labels)
+    assert found_in(answer) == f"cluster g1/0 · searched {said}"
 
 
 def test_a_result_without_a_record_shows_its_id() -> None:
@@ -92,12 +121,12 @@ def test_escaped_text_is_printable_and_one_line(text: str) -> None:
 @pytest.mark.parametrize(
     ("part", "whole", "shown"),
     [
-        (512, 3068, "17 %"),
-        (0, 5, "0 %"),
-        (5, 5, "100 %"),
-        (1, 3000, "<1 %"),
-        (2999, 3000, ">99 %"),
-        (0, 0, "0 %"),
+        (512, 3068, "17%"),
+        (0, 5, "0%"),
+        (5, 5, "100%"),
+        (1, 3000, "<1%"),
+        (2999, 3000, ">99%"),
+        (0, 0, "0%"),
     ],
 )
 def test_shares(part: int, whole: int, shown: str) -> None:

@@ -38,7 +38,7 @@ def png(color: str, size: tuple[int, int] = (64, 64)) -> bytes:
 def asked(root: Path, names: list[str], *, number: int = 12) -> tuple[Asked, RootPictures]:
     """A blue query with these results, of which those on disk can be drawn."""
     found = tuple(ScoredImage(str(n), 1 - n / 20, record(name)) for n, name in enumerate(names))
-    answer = Answer("g1/0", ("g1/0",), len(names), 40, number, found, Took())
+    answer = Answer("g1/0", ("g1/0",), len(names), 40, 40, number, found, Took())
     picture = query_picture(Query("some/query.png", data=png("blue")), Limits())
     return Asked("some/query.png", answer, picture), pictures_of({"/photos": root})
 
@@ -159,7 +159,7 @@ def test_the_page_holds_everything_and_fetches_nothing(tmp_path: Path) -> None:
         assert Image.open(io.BytesIO(base64.b64decode(data))).size == (64, 64)
     assert tags.named("a")[0]["href"] == f"file://{tmp_path}/red.png"
     assert "no longer there" in tags.text
-    assert "searched 2 of 40 (5 %)" in tags.text
+    assert "searched 2 of 40 (5%)" in tags.text
     assert "only 2 in this cluster: 2 of 12 wanted" in tags.text
     assert not re.search(r"https?:|url\(|@import", page)
     assert not tags.named("script")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from searcher.query.options import Request
 from searcher.service.asking import Asking, Upload
 from searcher.service.engine import Engine
 from shared.errors import ImageRefused, ImageUnknown, NoModel, StoreMissing
@@ -45,9 +46,13 @@ def test_an_upload_finds_itself_first(engine: Engine, photos: Path) -> None:
     assert found.answer.results[0].record.path == "red/0.jpg"
 
 
-def test_an_id_finds_itself_first_and_an_unknown_one_is_told(engine: Engine) -> None:
+def test_an_id_is_left_out_unless_kept_and_an_unknown_one_is_told(engine: Engine) -> None:
     (point,), _ = engine.opened().searcher.store.id_page(None, 1)
-    assert engine.answer(Asking(like=(point,))).answer.results[0].id == point
+    found = {one.id for one in engine.answer(Asking(like=(point,))).answer.results}
+    assert found
+    assert point not in found
+    kept = engine.answer(Asking(like=(point,), request=Request(keep_self=True)))
+    assert kept.answer.results[0].id == point
     with pytest.raises(ImageUnknown):
         engine.answer(Asking(like=("00000000-0000-0000-0000-000000000000",)))
 

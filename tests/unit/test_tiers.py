@@ -164,7 +164,7 @@ def test_the_rule_follows_the_collection() -> None:
 
     one = curve(1.0)
     calibration = Calibration(
-        *(10, 100, one, one, one, one, one, one),
+        *(100, *[one] * 7),
         pair_shares=curve(0.0, 0.98, 1.0),
         pair_scores=curve(-0.5, 0.2, 0.6),
         nearest_scores=curve(*(value / 10 for value in range(11))),
