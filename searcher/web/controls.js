@@ -39,8 +39,6 @@ export function showControls(options, stats) {
   const named = NAMED.includes(options.probes);
   for (const radio of reaches()) {
     radio.checked = radio.value === (named ? options.probes : "near");
-    // Without a calibration nothing tells how many clusters are enough.
-    if (radio.value === "auto") radio.disabled = stats !== null && !stats.calibrated;
   }
   const near = byId("near");
   near.max = String(stats?.clusters ?? "");

@@ -7,7 +7,7 @@ import { bytes, clusterName, moment, percentile, score } from "./format.js";
 export function facts({ path, root, score: cosine, percentile: part, cluster, record }) {
   const rows = [
     ["Score", score(cosine)],
-    part !== null && ["More alike than", `${percentile(part)} % of all pairs`],
+    part !== null && ["More alike than", `${percentile(part)}% of all pairs`],
     cluster && ["Cluster", clusterName(cluster)],
     record && [
       "Size",

@@ -9,12 +9,12 @@ export const count = (value) => WHOLE.format(value);
 export const plural = (number, one, many = `${one}s`) =>
   `${count(number)} ${number === 1 ? one : many}`;
 
-/** "17 %"; never 0 % for something, never 100 % for less than everything. */
+/** "17%"; never 0% for something, never 100% for less than everything. */
 export function share(/** @type {number} */ part, /** @type {number} */ whole) {
   const percent = whole ? (100 * part) / whole : 0;
-  if (percent > 0 && percent < 1) return "<1 %";
-  if (percent > 99 && percent < 100) return ">99 %";
-  return `${percent.toFixed(0)} %`;
+  if (percent > 0 && percent < 1) return "<1%";
+  if (percent > 99 && percent < 100) return ">99%";
+  return `${percent.toFixed(0)}%`;
 }
 
 /** "97", "99.3", "99.98": rounded down, so that only what beats all is 100. */

@@ -1,7 +1,6 @@
 // From examples and options to an answer.
 
 import { post } from "./api.js";
-import { count } from "./format.js";
 import { upload } from "./uploads.js";
 
 /**
@@ -10,12 +9,11 @@ import { upload } from "./uploads.js";
  *   tier: string | null, percentile: number | null, explain: any, record: any,
  *   links: {image: string, thumbnail: string, record: string}}} Result
  * @typedef {{query: string, cluster: string, clusters_searched: string[], searched: number,
- *   total: number, number: number, recall: {value: number, kind: string} | null,
+ *   matching: number, total: number, number: number, recall: {value: number, kind: string} | null,
  *   remarks: string[], took_ms: {total: number}, results: Result[]}} Answer
  */
 
 const REMEMBERED = 20;
-const MOST = 10_000;
 
 /** @type {Map<string, Answer>} answers by question, so that going back shows them at once */
 const answers = new Map();
@@ -36,29 +34,12 @@ export const forget = () => answers.clear();
 
 /** @param {State} state @param {AbortSignal} signal @returns {Promise<Answer>} */
 export async function ask(state, signal) {
-  const answer = withoutAsked(await post("/search", body(state), signal), state);
+  const answer = await post("/search", body(state), signal);
+  // An image that was deleted during the search has no links any more.
+  answer.results = answer.results.filter((/** @type {Result} */ one) => one.links);
   if (answers.size >= REMEMBERED) answers.delete(answers.keys().next().value);
   answers.set(nameOf(state), answer);
   return answer;
-}
-
-/**
- * The answer without the pictures that were asked with, and without those that went meanwhile.
- *
- * @param {Answer} answer
- * @param {State} state
- * @returns {Answer}
- */
-function withoutAsked(answer, { examples, options: { n } }) {
-  const asked = new Set(examples.map((one) => one.id));
-  const results = answer.results.filter((one) => one.links && !asked.has(one.id)).slice(0, n);
-  // More were asked for, so that as many as wanted are left; the remarks count them all.
-  const remarks = answer.remarks.map((text) =>
-    text.replace(`of ${count(answer.number)} wanted`, `of ${count(n)} wanted`),
-  );
-  if (remarks.length && answer.results.some((one) => asked.has(one.id)))
-    remarks.push("a picture that is asked with is counted, but not shown again");
-  return { ...answer, results, remarks };
 }
 
 /** @param {State} state why each result is one, by its id */
@@ -77,7 +58,7 @@ function body(/** @type {State} */ state, more = {}) {
   const ids = (/** @type {boolean} */ unlike) =>
     state.examples.filter((one) => one.id && one.unlike === unlike).map((one) => one.id);
   const options = {
-    n: Math.min(n + state.examples.filter((one) => one.id).length, MOST), // see `withoutAsked`
+    n,
     probes: /^\d+$/.test(probes) ? Number(probes) : probes,
     where,
     ...(tier ? { tier } : {}),

@@ -2,6 +2,7 @@
 
 import { foreign, h, icon, visible } from "./dom.js";
 import {
+  clusterNumber,
   count,
   fileName,
   folder,
@@ -14,6 +15,8 @@ import {
 } from "./format.js";
 import { caption, cell, grid, thumbnail } from "./grid.js";
 import { addressOf } from "./state.js";
+
+const NAMED = 8;
 
 /**
  * @typedef {import("./question.js").Answer} Answer
@@ -37,7 +40,7 @@ export function results(answer, clusters, to) {
       : h(
           "p",
           { class: "nothing" },
-          "No picture is left. Ask for less likeness, fewer conditions or more clusters.",
+          "No results. Loosen the filters or search everything.",
         ),
   );
 }
@@ -61,7 +64,8 @@ function summary(
   const part = share(searched, total);
   const facts = [
     h("strong", {}, plural(answer.results.length, "picture")),
-    `searched ${count(searched)} of ${count(total)} (${part}) in ${looked.length} of ${plural(clusters, "cluster")}`,
+    `cluster ${clusterNumber(answer.cluster)}`,
+    `searched ${reach(looked, clusters)}: ${count(searched)} of ${count(total)} (${part})`,
     recall && recall.value < 1 && `finds about ${share(recall.value, 1)} of the best`,
     `${Math.max(1, Math.round(answer.took_ms.total))} ms`,
   ];
@@ -83,6 +87,14 @@ function summary(
   );
 }
 
+/** "clusters 3, 1 of 6", "all 6 clusters". @param {string[]} looked @param {number} clusters */
+function reach(looked, clusters) {
+  if (looked.length === clusters) return `all ${plural(clusters, "cluster")}`;
+  const named = looked.slice(0, NAMED).map(clusterNumber).join(", ");
+  const more = looked.length > NAMED ? ` and ${count(looked.length - NAMED)} more` : "";
+  return `${looked.length === 1 ? "cluster" : "clusters"} ${named}${more} of ${count(clusters)}`;
+}
+
 function card(/** @type {Result} */ result, /** @type {() => void} */ open) {
   const { id, path, root, record, tier } = result;
   const size = { width: record?.width ?? 1, height: record?.height ?? 1 };
@@ -101,7 +113,7 @@ function card(/** @type {Result} */ result, /** @type {() => void} */ open) {
           { class: "score", title: alikeThan(result.percentile) },
           h("span", { class: "visually-hidden" }, "more alike than "),
           result.percentile < 100 && h("span", { "aria-hidden": "true" }, "> "),
-          `${percentile(result.percentile)} %`,
+          `${percentile(result.percentile)}%`,
         ),
     ),
     h("span", { class: "folder" }, foreign(folder(path, root))),
@@ -117,4 +129,4 @@ function card(/** @type {Result} */ result, /** @type {() => void} */ open) {
 
 /** @param {number} value */
 export const alikeThan = (value) =>
-  `More alike than ${percentile(value)} % of all pairs of pictures`;
+  `More alike than ${percentile(value)}% of all pairs of pictures`;

@@ -1,4 +1,4 @@
-// What is asked and shown, as the address and the history hold it.
+// The query, its options and the view, as the address and the history hold them.
 
 /**
  * An example: an indexed picture by `id`, or a file of this tab by `file` (see uploads.js).
@@ -10,7 +10,7 @@
  */
 
 /** @type {Options} */
-const USUAL = { probes: "1", n: 24, where: [], tier: "", percentile: 0 };
+const USUAL = { probes: "auto", n: 24, where: [], tier: "", percentile: 0 };
 
 /** @type {Set<(state: State) => void>} */
 const listeners = new Set();

@@ -59,7 +59,7 @@ def _draw(visit: Visit, folder: Path, name: str) -> None:
         drawn = Image.open(io.BytesIO(visit.page.screenshot())).convert("RGB")
         drawn.save(folder / f"{name}-{state}.png", optimize=True)
 
-    visit.open("/?probes=auto")
+    visit.open("/")
     expect(visit.page.locator(".start .cell").first).to_be_visible()
     if name == "page":
         shot("start")

@@ -21,7 +21,7 @@ def test_a_dropped_picture_is_answered(visit: Visit, shirt: Path) -> None:
     expect(visit.page.locator("#drop")).to_be_hidden()
     assert len(visit.results()) == 24
     facts = visit.page.locator(".facts")
-    expect(facts).to_contain_text(re.compile(r"searched \d+ of 128 \(\d+ %\) in 1 of 4 clusters"))
+    expect(facts).to_contain_text(re.compile(r"cluster \d · searched .*: \d+ of 128 \(\d+%\)"))
     expect(visit.page.locator("#live")).to_contain_text("24 pictures found")
     first = visit.cards.first
     expect(first.locator(".score").first).to_have_text(re.compile(r"^0\.\d{3}$"))
