@@ -1,10 +1,11 @@
-"""What `--probes auto` finds and looks at, against a fixed number of clusters.
+"""What `--probes auto` finds and searches, against a fixed number of clusters.
 
-    python -m benchmarks.probes DIR [--queries N] [--recall X ...] [--train] [--json FILE]
+    python -m benchmarks.probes DIR [--queries N] [--number K ...] [--train] [--json FILE]
 
 Indexes every picture below DIR in a home of its own, with the encoder that ships or, with --train,
-one trained on them, and asks with a sample of them through `searcher eval`. `needs` is the coverage
-at which fixed numbers of clusters reach auto's recall, between two of them in proportion.
+one trained on them, and runs `searcher eval` with a sample of them as queries, each left out of its
+own results. `fixed needs` is the coverage at which fixed numbers of clusters reach auto's recall,
+between two of them in proportion.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--queries", type=int, default=1000)
-    parser.add_argument("--recall", type=float, nargs="+", default=[0.9, 0.95, 0.99])
+    parser.add_argument("--number", type=int, nargs="+", default=[10, 30, 100])
     parser.add_argument("--k", default="auto")
     parser.add_argument("--train", action="store_true")
     parser.add_argument("--json", type=Path)
@@ -36,46 +37,39 @@ def main() -> None:
         train = [] if given.train else ["--starter-only"]
         run(*ours("indexer"), "train", given.folder, *train, "--k", given.k, home=home)
         run(*ours("indexer"), "scan", given.folder, home=home)
-        found = {wanted: _evaluated(home, given, wanted) for wanted in given.recall}
+        found = {number: _evaluated(home, given, number) for number in given.number}
     print(f"{machine()}\n\n{given.folder.name}, {given.queries} queries\n")
     print("\n".join(table(found)))
     if given.json:
         given.json.write_text(json.dumps(found, indent=1))
 
 
-def _evaluated(home: Path, given: argparse.Namespace, wanted: float) -> dict[str, Any]:
-    options = ["--sample", str(given.queries), "--recall", str(wanted), "--no-floors", "--json"]
+def _evaluated(home: Path, given: argparse.Namespace, number: int) -> dict[str, Any]:
+    options = ["--sample", str(given.queries), "-k", str(number), "--no-floors", "--json"]
     done = run(*ours("searcher"), "eval", given.folder, *options, home=home)
     value: dict[str, Any] = json.loads(done.output)
     return value
 
 
-def table(found: dict[float, dict[str, Any]]) -> list[str]:
-    """Rows of Markdown: fixed numbers of clusters, then auto for each wanted recall."""
-    first = next(iter(found.values()))
-    fixed = [row for row in first["probes"] if row["probes"] != "auto"]
+def table(found: dict[int, dict[str, Any]]) -> list[str]:
+    """Rows of Markdown: for each number of results, fixed numbers of clusters, auto and all."""
     lines = [
-        "| probes | recall@10 | coverage | fixed needs | ratio | ms p50 |",
-        "|---|---|---|---|---|---|",
+        "| results | probes | recall | expected | coverage | fixed needs | ms p50 |",
+        "|---|---|---|---|---|---|---|",
     ]
-    lines += [_line(str(row["probes"]), row, "", "") for row in fixed]
-    for wanted, value in found.items():
-        row = next(row for row in value["probes"] if row["probes"] == "auto")
-        needs = float(
-            np.interp(
-                row["recall_at_10"],
-                [one["recall_at_10"] for one in fixed],
-                [one["coverage"] for one in fixed],
+    for number, value in found.items():
+        key = f"recall_at_{number}"
+        fixed = [row for row in value["probes"] if row["probes"] != "auto"]
+        for row in value["probes"]:
+            needs = np.interp(
+                row[key], [one[key] for one in fixed], [one["coverage"] for one in fixed]
             )
-        )
-        ratio = f"{row['coverage'] / needs:.2f}"
-        lines.append(_line(f"auto, {wanted:g} wanted", row, f"{needs:.3f}", ratio))
+            needed = f"{needs:.3f}" if row["probes"] == "auto" else ""
+            lines.append(
+                f"| {number} | {row['probes']} | {row[key]:.3f} | {row['expected_recall']:.3f} | "
+                f"{row['coverage']:.3f} | {needed} | {row['ms_p50']:.2f} |"
+            )
     return lines
-
-
-def _line(name: str, row: dict[str, Any], needs: str, ratio: str) -> str:
-    recall, coverage = row["recall_at_10"], row["coverage"]
-    return f"| {name} | {recall:.3f} | {coverage:.3f} | {needs} | {ratio} | {row['ms_p50']:.2f} |"
 
 
 if __name__ == "__main__":

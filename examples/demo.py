@@ -75,8 +75,8 @@ def status() -> dict[str, Any]:
 
 
 def finds_itself(query: Path) -> bool:
-    """Whether a query with an indexed picture gives that picture first."""
-    first = output("searcher", "query", query, "--paths", "-n", "1").strip()
+    """Whether an indexed picture that is the query is its own first result, where it is kept."""
+    first = output("searcher", "query", query, "--self", "--paths", "-n", "1").strip()
     return Path(first) == query.resolve()
 
 
