@@ -77,9 +77,7 @@ def query(
     ] = None,
     min_percentile: Annotated[
         float | None,
-        typer.Option(
-            metavar="P", help="Leave out results that fewer than P % of all pairs are less like."
-        ),
+        typer.Option(metavar="P", help="Leave out results below the score of P% of all pairs."),
     ] = None,
     tier: Annotated[
         str | None,

@@ -55,4 +55,4 @@ def parse_probes(text: str) -> Probes:
             return text
         case _ if text.isdecimal() and text.isascii() and int(text) >= 1:
             return int(text)
-    raise QueryError(f"{text!r} is none of auto, all and the whole numbers from 1")
+    raise QueryError(f"probes is {text!r}: give auto, all or a whole number from 1")

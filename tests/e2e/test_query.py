@@ -513,8 +513,8 @@ def test_conditions_are_met_by_all_results_and_do_not_shorten_the_list(place: Pl
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--probes", "0"), "'0' is none of auto, all and the whole numbers from 1"),
-        (("--probes", "some"), "'some' is none of auto, all"),
+        (("--probes", "0"), "probes is '0': give auto, all or a whole number from 1"),
+        (("--probes", "some"), "probes is 'some': give auto, all"),
         (("--exact", "--probes", "2"), "--exact searches everything"),
         (("--probes", "1", "--recall", "0.9"), "leave it or --probes 1 out"),
         (("--exact", "--recall", "0.9"), "leave it or --exact out"),
