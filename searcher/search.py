@@ -86,7 +86,8 @@ class Searcher:
         recall = probes.recall
         if request.verify:
             recall = self._verified(row, found, request, is_itself)
-        kept, known = self._kept(found.images, request), self.calibration
+        kept = self._kept(found.images, request)
+        known = self.calibration if self.calibration and self.calibration.is_scored else None
         return Answer(
             cluster=labels[0],
             clusters_searched=tuple(labels),
@@ -157,9 +158,10 @@ class Searcher:
         """Those that are alike enough."""
         least = -1.0 if request.min_score is None else request.min_score
         if request.min_percentile is not None:
-            if self.calibration is None:
+            if self.calibration is None or not self.calibration.is_scored:
                 raise QueryError(
-                    "clusters without a calibration give no percentiles: run `indexer recluster`"
+                    "there are no percentiles before three different images were clustered: "
+                    "use --min-score, or run `indexer recluster`"
                 )
             least = max(least, self.calibration.score_at(request.min_percentile))
         return tuple(image for image in found if image.score >= least)

@@ -56,7 +56,8 @@ class Calibration:
     float32 (d, m), the mean recall of each and its standard error; `margin_coverage`: float32 (m,).
     `pair_scores`: float32 (s,), cosines of random pairs at the shares `pair_shares` in [0, 1].
     `nearest_scores`: float32 (t,), evenly spaced quantiles of the cosine of an image with its
-    nearest other one.
+    nearest other one. Copies of an image count once; the three are empty with fewer than three
+    distinct images (`is_scored`).
     """
 
     queries: int
@@ -109,6 +110,11 @@ class Calibration:
         high = min(low + 1, len(depths) - 1)
         found: Curve = curves[low] + np.float32(place - low) * (curves[high] - curves[low])
         return found
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether it is known how similar the collection's images usually are."""
+        return len(self.pair_scores) > 0
 
     def percentile(self, score: float) -> float:
         """Return the share of pairs of the collection's images with a lower score, in [0, 100]."""

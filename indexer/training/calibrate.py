@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.calibration import Calibration, margins
+from shared.calibration import Calibration, Curve, margins
 from shared.clustering import Clustering
 from shared.types import Embeddings
 
@@ -22,7 +22,7 @@ _LIMITS = 200
 _PAIRS = 200_000
 _BLOCK = 2**24
 """Most cosines held at a time: 64 MB."""
-_ASKING, _PAIRED = 21, 22  # first words of the random streams' keys
+_ASKING, _PAIRED, _NEAREST = 21, 22, 23  # first words of the random streams' keys
 
 
 def calibrate(
@@ -30,23 +30,21 @@ def calibrate(
 ) -> Calibration | None:
     """Measure what each number of probes and each limit of the margin finds of the exact results.
 
-    At most `queries` of float32 (n, 512), drawn by `seed`, search all others. None with fewer than
-    three vectors.
+    At most `queries` of float32 (n, 512), drawn by `seed`, search all others. How similar images
+    usually are is measured on distinct ones: however many copies of an image there are, it counts
+    once. None with fewer than three vectors.
     """
     if len(vectors) < 3:
         return None
     asking = _drawn(len(vectors), queries, (_ASKING, seed))
     labels = clustering.predict(vectors)
     depths = _depths(len(vectors) - 1)
-    shares, nearest = _where_neighbours_lie(vectors, asking, labels, clustering.n_clusters, depths)
+    shares = _where_neighbours_lie(vectors, asking, labels, clustering.n_clusters, depths)
     sizes = np.bincount(labels, minlength=clustering.n_clusters) / len(vectors)
     gaps = margins(clustering, vectors[asking])
     limits = _limits(gaps)
     recall, error = np.array([_recall_of(gaps <= one, shares) for one in limits]).transpose(1, 2, 0)
     order = np.argsort(clustering.distances(vectors[asking]), axis=1, kind="stable")
-    steps = np.linspace(0, 1, 101)
-    tail = np.concatenate([steps[:-1], 0.99 + steps[1:-1] / 100, 0.9999 + steps / 10_000])
-    pairs = _pair_scores(vectors, seed)
     return Calibration(
         queries=len(asking),
         depths=_f32(np.array(depths, float)),
@@ -56,10 +54,24 @@ def calibrate(
         margin_recall=_f32(recall),
         margin_error=_f32(error),
         margin_coverage=_f32(np.array([((gaps <= one) @ sizes).mean() for one in limits])),
-        pair_shares=_f32(np.unique(tail)),
-        pair_scores=_f32(np.quantile(pairs, np.unique(tail))),
-        nearest_scores=_f32(np.quantile(nearest, steps)),
+        **_usual_scores(vectors[_distinct(vectors)], seed, queries),
     )
+
+
+def _usual_scores(vectors: Embeddings, seed: int, queries: int) -> dict[str, Curve]:
+    """Quantiles of the scores of distinct vectors: `pair_shares`, `pair_scores`, `nearest_scores`
+    of a `Calibration`."""
+    if len(vectors) < 3:
+        return dict.fromkeys(("pair_shares", "pair_scores", "nearest_scores"), _f32(np.empty(0)))
+    steps = np.linspace(0, 1, 101)
+    shares = np.unique(
+        np.concatenate([steps[:-1], 0.99 + steps[1:-1] / 100, 0.9999 + steps / 10_000])
+    )
+    return {
+        "pair_shares": _f32(shares),
+        "pair_scores": _f32(np.quantile(_pair_scores(vectors, seed), shares)),
+        "nearest_scores": _f32(np.quantile(_nearest_scores(vectors, seed, queries), steps)),
+    }
 
 
 def _depths(others: int) -> list[int]:
@@ -74,24 +86,45 @@ def _where_neighbours_lie(
     labels: NDArray[np.int64],
     n_clusters: int,
     depths: Sequence[int],
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+) -> NDArray[np.float64]:
     """float64 (d, q, n_clusters), the share of each query's exact results of each depth in each
-    cluster, and float32 (q,), the cosine of the nearest."""
+    cluster."""
     deepest = depths[-1]
     shares = np.zeros((len(depths), len(asking), n_clusters))
-    nearest = np.empty(len(asking), np.float32)
-    for rows in _blocks(len(asking), len(vectors)):
-        scores = vectors[asking[rows]] @ vectors.T
-        scores[np.arange(len(scores)), asking[rows]] = -np.inf
+    for rows, scores in _scores_of(vectors, asking):
         best = np.argpartition(scores, len(vectors) - deepest, axis=1)[:, -deepest:]
         found = np.take_along_axis(scores, best, 1)
         order = np.argsort(-found, axis=1)
-        nearest[rows] = found.max(axis=1)
         ranked = labels[np.take_along_axis(best, order, 1)]
         for one, depth in zip(shares, depths, strict=True):
             place = np.arange(len(ranked))[:, None], ranked[:, :depth]
             np.add.at(one[rows], place, 1 / depth)
-    return shares, nearest
+    return shares
+
+
+def _distinct(vectors: Embeddings) -> NDArray[np.int64]:
+    """int64: the first row of each vector. Copies of an image have the same vector bit by bit."""
+    first = {row.tobytes(): number for number, row in reversed(list(enumerate(vectors)))}
+    return np.sort(np.array(list(first.values()), np.int64))
+
+
+def _nearest_scores(vectors: Embeddings, seed: int, queries: int) -> NDArray[np.float32]:
+    """float32 (q,): the cosine of a sample of the vectors with the nearest other one."""
+    asking = _drawn(len(vectors), queries, (_NEAREST, seed))
+    found = np.empty(len(asking), np.float32)
+    for rows, scores in _scores_of(vectors, asking):
+        found[rows] = scores.max(axis=1)
+    return found
+
+
+def _scores_of(
+    vectors: Embeddings, asking: NDArray[np.int64]
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Cosines of some rows with all vectors, -inf with themselves, a block of them at a time."""
+    for rows in _blocks(len(asking), len(vectors)):
+        scores = vectors[asking[rows]] @ vectors.T
+        scores[np.arange(len(scores)), asking[rows]] = -np.inf
+        yield rows, scores
 
 
 def _limits(gaps: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -49,7 +49,7 @@ class TierRule:
         In groups, it is what only every tenth picture finds in its nearest other one. Without a
         calibration, the defaults stand.
         """
-        if calibration is None:
+        if calibration is None or not calibration.is_scored:
             return cls()
         similar = max(calibration.score_at(SIMILAR_PERCENTILE), calibration.least_alike)
         grouped = max(calibration.nearest_at(GROUPED_SHARE), similar)

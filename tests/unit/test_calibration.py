@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from indexer.training.calibrate import calibrate
+from searcher.duplicates.tier_rule import TierRule
 from shared.calibration import EVERYTHING, Calibration, margins
 from shared.clustering import Clustering
 from shared.types import EMBEDDING_SIZE, Embeddings
@@ -184,4 +185,27 @@ def test_equal_pictures_have_no_margins_that_are_not_numbers() -> None:
     found = calibrate(same, Clustering("e", "g1", same[:2]), seed=0)
     assert found is not None
     assert json.dumps(found.to_json(), allow_nan=False)
-    assert found.percentile(1.0) <= 100
+
+
+@pytest.mark.parametrize("copies", [1, 2, 50])
+def test_copies_of_an_image_count_once(copies: int) -> None:
+    vectors, clustering = clouds(60)
+    once = calibrate(vectors, clustering, seed=0)
+    every = calibrate(np.repeat(vectors, copies, axis=0), clustering, seed=0)
+    one = calibrate(np.concatenate([vectors, np.repeat(vectors[:1], copies, 0)]), clustering, 0)
+    assert once is not None
+    for found in (every, one):
+        assert found is not None
+        assert found.least_alike == pytest.approx(once.least_alike, abs=1e-6)
+        assert found.percentile(0.5) == pytest.approx(once.percentile(0.5))
+
+
+def test_images_that_are_all_the_same_tell_nothing_of_usual_scores() -> None:
+    vectors, clustering = clouds(4)
+    found = calibrate(np.repeat(vectors[:2], 20, axis=0), clustering, seed=0)
+    assert found is not None
+    assert not found.is_scored
+    back = Calibration.from_json(json.loads(json.dumps(found.to_json())))
+    assert back is not None
+    assert not back.is_scored
+    assert TierRule.calibrated(back) == TierRule()
