@@ -22,7 +22,7 @@ COPY deploy/docker/install.sh pyproject.toml constraints.txt wheelhouse* ./
 RUN ["sh", "install.sh", "libraries"]
 
 FROM libraries AS searcher-build
-COPY README.md ./
+COPY LICENSE NOTICE README.md ./
 COPY shared shared
 COPY indexer indexer
 COPY searcher searcher
@@ -36,7 +36,7 @@ CMD ["searcher", "serve"]
 
 FROM libraries AS indexer-build
 RUN ["sh", "install.sh", "libraries", "train"]
-COPY README.md ./
+COPY LICENSE NOTICE README.md ./
 COPY shared shared
 COPY indexer indexer
 COPY searcher searcher
