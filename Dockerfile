@@ -1,4 +1,4 @@
-# Two images: `searcher` answers and holds no TensorFlow, `indexer` also trains.
+# Two images: `searcher` is the base installation, `indexer` also fits encoders.
 # Where there is a folder `wheelhouse/` with wheels, nothing is fetched: see docs/containers.md.
 ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
 
