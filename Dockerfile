@@ -1,4 +1,4 @@
-# Two images: `searcher` answers and holds no TensorFlow, `indexer` also trains.
+# Two images: `searcher` is the base installation, `indexer` also fits encoders.
 # Where there is a folder `wheelhouse/` with wheels, nothing is fetched: see docs/containers.md.
 ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
 
@@ -22,7 +22,7 @@ COPY deploy/docker/install.sh pyproject.toml constraints.txt wheelhouse* ./
 RUN ["sh", "install.sh", "libraries"]
 
 FROM libraries AS searcher-build
-COPY README.md ./
+COPY LICENSE NOTICE README.md ./
 COPY shared shared
 COPY indexer indexer
 COPY searcher searcher
@@ -36,7 +36,7 @@ CMD ["searcher", "serve"]
 
 FROM libraries AS indexer-build
 RUN ["sh", "install.sh", "libraries", "train"]
-COPY README.md ./
+COPY LICENSE NOTICE README.md ./
 COPY shared shared
 COPY indexer indexer
 COPY searcher searcher

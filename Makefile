@@ -4,7 +4,7 @@ STAMP := .venv/.installed
 DURATION ?= 60
 SEED ?= 0
 
-.PHONY: demo test test-compose test-qdrant faults crash check format bench bench-quick clean
+.PHONY: demo test test-compose test-install test-qdrant faults crash check format bench bench-quick clean
 .DELETE_ON_ERROR:
 
 $(STAMP): pyproject.toml constraints.txt
@@ -20,6 +20,9 @@ test: $(STAMP)  ## Every test
 
 test-compose: $(STAMP)  ## The containers: built, started, asked, killed one by one, taken down
 	$(BIN)/python -m tests.compose
+
+test-install:  ## The base installation in an environment of its own: sizes, times, the first commands
+	$(PYTHON) -m tests.install
 
 test-qdrant: $(STAMP)  ## Contract, fault and end-to-end suites with the Qdrant at QDRANT_URL
 	@test -n "$${QDRANT_URL:-}$${QDRANT_URLS:-}" || { echo "set QDRANT_URL, such as http://127.0.0.1:6333" >&2; exit 2; }

@@ -15,8 +15,7 @@ from indexer.home import Home
 from indexer.listing import list_root
 from indexer.starter import MIN_IMAGES
 from indexer.telling import Teller
-from indexer.training import require_extra
-from shared.errors import NoModel, RootError
+from shared.errors import NoModel, RootError, TrainingError
 from shared.heartbeat import beat
 
 LOOK_SECONDS = 1.0
@@ -32,7 +31,7 @@ def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
 
     `wait` sleeps for some seconds and tells whether to stop. Fitting begins when no more pictures
     came between two looks, so that clusters are those of a whole folder rather than of the first
-    files copied into it. Raises `TrainingError` if the extra is missing.
+    files copied into it.
     """
     teller = Teller(home.settings.run, home.journal)
     if not home.partition.leads:
@@ -40,7 +39,6 @@ def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
     failed_with, said, before = -1, -1, -1
     while not _has_model(home):
         beat(home.settings.run)
-        require_extra()
         count = _count(home)
         rests = count == before or count >= _ENOUGH
         if count >= MIN_IMAGES and rests and count != failed_with:
@@ -56,6 +54,28 @@ def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
         if wait(0 if _has_model(home) else LOOK_SECONDS):
             return False
     return True
+
+
+def make_model(home: Home, wait: Callable[[float], bool]) -> bool:
+    """Make a first model of what is in the remembered folders now; True if the home has one.
+
+    `wait` as for `wait_for_model`; False if it was told to stop. Raises `NoModel` where another
+    partition's indexer makes it, and `TrainingError` for too few files or a failed fit.
+    """
+    if _has_model(home):
+        return True
+    if not home.partition.leads:
+        home.models.current()
+    count = _count(home)
+    if count < MIN_IMAGES:
+        raise TrainingError(
+            f"no model yet: clusters need at least {MIN_IMAGES} images, found {count}: add some"
+        )
+    if _fit(home, wait):
+        return True
+    if wait(0):
+        return False
+    raise TrainingError("no model yet, and fitting clusters failed: see the lines above")
 
 
 def _wait_for_leader(home: Home, teller: Teller, wait: Callable[[float], bool]) -> bool:
@@ -100,7 +120,8 @@ def _fit(home: Home, wait: Callable[[float], bool]) -> bool:
     command += ["--", *(os.fsdecode(root.folder) for root in roots)]
     _log.info("no model yet: taking the encoder that ships, fitting clusters")
     # A session of its own, so that Ctrl-C reaches it through us and only once.
-    with subprocess.Popen(command, start_new_session=True) as process:
+    # What it reports is no result of ours: all of it goes to standard error.
+    with subprocess.Popen(command, stdout=2, start_new_session=True) as process:
         while process.poll() is None:
             beat(home.settings.run)
             if wait(0.5):

@@ -1,8 +1,9 @@
 """`indexer recluster`: a new generation of clusters from the stored vectors, without downtime.
 
-The fit is made here, in this command's own process. Once the generation is published as the next
-one, whoever holds the indexer's lock relabels: the daemon if one runs, else this process. A kill
-before that leaves nothing behind; after it, the next indexer of any kind goes on.
+The fit is made in a process of its own, which ends before anything is relabelled. Once the
+generation is published as the next one, whoever holds the indexer's lock relabels: the daemon if
+one runs, else this process. A kill before that leaves nothing behind; after it, the next indexer of
+any kind goes on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from indexer.fit_process import run_fit
 from indexer.following import until_done
 from indexer.indexing import Indexing
 from shared.errors import ModelError, StoreMissing, TrainingError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from indexer.training.clusters import Encoded
 
 COMMAND = "indexer recluster"
+FIT_MODULE = "indexer.cli.recluster_fit"
 _BATCH = 1000
 
 
@@ -49,11 +52,25 @@ def waiting(models: Models, k: int | None, seed: int) -> Pair | None:
     return following if same_k and about.get("seed") == seed else None
 
 
-def fit_next(settings: Settings, k: int | None, seed: int, progress: Progress) -> Pair:
+def fit_next(settings: Settings, k: int | None, seed: int, *, debug: bool = False) -> Pair:
     """Fit a generation on the stored vectors of the current encoder and make it the next one.
 
-    Needs the `train` extra. Raises `TrainingError` with one line (no points, k too large), and what
-    store and models raise.
+    What the fit says goes to standard error, with `debug` the traceback of its error, too. Raises
+    `TrainingError` with one line (no points, k too large) and what models raise.
+    """
+    models = Models(settings.models)
+    task = {"home": os.fspath(settings.home), "k": k, "seed": seed, "debug": debug}
+    answer = run_fit(FIT_MODULE, task)
+    pair = Pair(str(answer["encoder"]), str(answer["generation"]))
+    waiting(models, k, seed)  # an encoder that was trained meanwhile must not be pushed aside
+    models.set_next(pair)
+    return pair
+
+
+def fit(settings: Settings, k: int | None, seed: int, progress: Progress) -> Pair:
+    """Fit a generation on the stored vectors of the current encoder, in this very process.
+
+    Raises `TrainingError` with one line (no points, k too large), and what store and models raise.
     """
     from indexer.training.clusters import ClusterConfig, cluster_vectors
 
@@ -62,12 +79,8 @@ def fit_next(settings: Settings, k: int | None, seed: int, progress: Progress) -
     current = models.current()
     stored = read_vectors(settings, current.encoder, progress)
     limits = Limits(settings.max_pixels, settings.max_file_bytes)
-    found = cluster_vectors(
-        stored, models.bundle(current.encoder), models, config, progress, limits
-    )
-    waiting(models, k, seed)  # an encoder that was trained meanwhile must not be pushed aside
-    models.set_next(found.pair)
-    return found.pair
+    bundle = models.bundle(current.encoder)
+    return cluster_vectors(stored, bundle, models, config, progress, limits).pair
 
 
 def read_vectors(settings: Settings, encoder: str, progress: Progress) -> Encoded:

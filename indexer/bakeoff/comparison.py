@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from indexer.bakeoff.questions import CopyQuestions, LabelQuestions, Questions, 
 from indexer.bakeoff.results import Comparison, Failed, Measured
 from indexer.bakeoff.verdict import recommend
 from indexer.bakeoff.wanted import LEARN_FROM_LABELS, TRAINED_BY_DEFAULT, Wanted
+from indexer.training import require_tensorflow
 from indexer.training.configs import KINDS
 from shared.errors import LookalikeError, TrainingError
 from shared.floors import SPEC, Features, Rows, fit_floors
@@ -40,8 +41,9 @@ def compare(wanted: Wanted, settings: Settings, progress: Progress) -> Compariso
     """Measure every encoder and the floors on the pictures of `wanted.folder`.
 
     Raises `RootError` for a bad folder, `TrainingError` for a bad CSV, for fewer than two readable
-    pictures, and if no encoder at all could be measured.
+    pictures, for an encoder that would need the `train` extra, and if none could be measured.
     """
+    names = _names(wanted, Models(settings.models), progress)
     paths = list_pictures(wanted.folder, wanted.exclude, settings, progress)
     labels = labels_for(paths, [wanted.folder], wanted.labels) if wanted.by_labels else {}
     paths = sampled(paths, wanted.sample, wanted.seed)
@@ -51,7 +53,25 @@ def compare(wanted: Wanted, settings: Settings, progress: Progress) -> Compariso
             raise TrainingError(
                 f"{wanted.folder} holds {len(album)} readable pictures: name a folder with more"
             )
-        return _Bakeoff(wanted, settings, progress, album, label_codes(album.paths, labels)).run()
+        codes = label_codes(album.paths, labels)
+        return _Bakeoff(wanted, names, settings, progress, album, codes).run()
+
+
+def _names(wanted: Wanted, home: Models, progress: Progress) -> Sequence[str]:
+    """Return the encoders to compare. By default those that cannot be trained here are left out."""
+    if not set(wanted.encoders).isdisjoint(KINDS):
+        require_tensorflow()
+    if wanted.encoders:
+        return wanted.encoders
+    there = in_home(home)
+    try:
+        require_tensorflow()
+    except TrainingError as error:
+        if not there:
+            raise
+        progress.say(f"only the encoders of the home are compared: {error}")
+        return there
+    return (*TRAINED_BY_DEFAULT, *there)
 
 
 class _Bakeoff:
@@ -60,12 +80,14 @@ class _Bakeoff:
     def __init__(
         self,
         wanted: Wanted,
+        names: Sequence[str],
         settings: Settings,
         progress: Progress,
         album: Album,
         codes: NDArray[np.int64],
     ) -> None:
-        self._wanted, self._settings, self._progress = wanted, settings, progress
+        self._wanted, self._names = wanted, names
+        self._settings, self._progress = settings, progress
         self._album, self._home = album, Models(settings.models)
         everything = np.arange(len(album))
         held_out = held_out_rows(codes, wanted.share, wanted.seed)
@@ -105,7 +127,7 @@ class _Bakeoff:
     def run(self) -> Comparison:
         """Raises `TrainingError` if no encoder can be measured."""
         floors = self._floors()
-        names = self._wanted.encoders or (*TRAINED_BY_DEFAULT, *in_home(self._home))
+        names = self._names
         asked, failed = list[_Asked](), list[Failed]()
         with self._models() as models:
             for number, name in enumerate(names, 1):

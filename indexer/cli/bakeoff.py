@@ -136,7 +136,7 @@ def _check_figure(figure: Path) -> None:
     if not figure.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {figure.parent}", param_hint="--figure")
     if find_spec("matplotlib") is None:
-        raise TrainingError("--figure needs matplotlib: pip install 'lookalike[train]'")
+        raise TrainingError("--figure needs matplotlib: pip install 'lookalike[figures]'")
 
 
 @contextlib.contextmanager

@@ -1,45 +1,16 @@
-"""The process that `indexer bakeoff` trains in: a task as one line of JSON in, an answer out.
-
-It ends as soon as standard input does: a training that nobody waits for must not go on for hours.
-"""
+"""The process that `indexer bakeoff` trains in."""
 
 from __future__ import annotations
 
-import json
 import os
-import sys
-import threading
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from shared.report import error_line
+from indexer.cli.fit_process import answer_task
 
 if TYPE_CHECKING:
     from indexer.training.configs import EncoderConfig
-
-
-def main() -> None:
-    """Read the task, train, write the answer: the bundle and the seconds, or the error."""
-    task = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_the_asker, daemon=True).start()
-    try:
-        answer = _train(task)
-    except Exception as error:  # noqa: BLE001 - the asker reports it
-        if task["debug"]:
-            import traceback
-
-            traceback.print_exc()
-        answer = {"error": error_line(error)}
-    typer.echo(json.dumps(answer))
-
-
-def _end_with_the_asker() -> None:
-    while os.read(0, 1):  # not `sys.stdin`, whose lock would be held when the process ends
-        pass
-    os._exit(1)
 
 
 def _train(task: dict[str, Any]) -> dict[str, Any]:
@@ -76,4 +47,4 @@ def _encoder(task: dict[str, Any]) -> EncoderConfig:
 
 
 if __name__ == "__main__":
-    main()
+    answer_task(_train)

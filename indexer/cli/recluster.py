@@ -23,7 +23,6 @@ def recluster(
         from indexer.partition import require_leader
         from indexer.parts import with_remembered_part
         from indexer.recluster import fit_next, make_answer, told, waiting
-        from indexer.training import require_extra
         from shared.models import Models
         from shared.settings import load_settings
 
@@ -35,8 +34,7 @@ def recluster(
         if pair is not None:
             say(f"going on with {pair.generation}, which an earlier call fitted")
         else:
-            require_extra()
-            pair = fit_next(settings, wanted, seed, progress())
+            pair = fit_next(settings, wanted, seed, debug=debug)
         stop = StopSignals()  # until here, Ctrl-C ends the fit and nothing is left of it
         finished = make_answer(settings, pair, progress(), stop)
         _report(told(models, pair), json_)

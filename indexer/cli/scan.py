@@ -52,8 +52,9 @@ def scan(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     debug: DebugOption = False,
 ) -> None:
-    """Index folders once and stop. Needs a trained model, see `indexer train`."""
+    """Index folders once and stop. Fits clusters for the encoder that ships where no model is."""
     with reported_errors(debug):
+        from indexer.firstmodel import make_model
         from indexer.home import Home
         from shared.lock import is_running
         from shared.settings import load_settings
@@ -65,8 +66,9 @@ def scan(
             return
         stop = StopSignals()
         with Home(settings, "indexer scan") as opened:
-            opened.models.current()
             chosen = choose_roots(opened, folders, exclude, root_name)
+            if not make_model(opened, stop.wait):
+                raise typer.Exit(1)
             if accept_deletions:
                 for root in chosen:
                     opened.roots.request(root, "accept")

@@ -114,7 +114,7 @@ def train(
         from indexer.cli.train_report import report
         from indexer.partition import require_leader
         from indexer.parts import with_remembered_part
-        from indexer.training import require_extra
+        from indexer.training import require_tensorflow
         from shared.models import Models
         from shared.reading import Limits
         from shared.settings import load_settings
@@ -124,7 +124,7 @@ def train(
             refuse_with_starter_only(encoder, chosen)
         else:
             config = _config(encoder, chosen, folders, wanted, seed)
-        require_extra()
+            require_tensorflow()
         settings = with_remembered_part(load_settings({"home": home}))
         require_leader(settings, "train")
         models, limits = (

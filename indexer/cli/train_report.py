@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from indexer.cli.console import say
-from indexer.training.clusters import ClusteringResult
 from indexer.training.training import TrainingResult
 from shared.models import Models
+
+if TYPE_CHECKING:
+    from indexer.training.clusters import ClusteringResult
 
 
 def report(
@@ -55,7 +57,7 @@ def report(
 
 def _headline(result: TrainingResult | ClusteringResult, metrics: Mapping[str, Any]) -> str:
     encoder, images = result.pair.encoder, f"{result.images:,} images"
-    if isinstance(result, ClusteringResult):
+    if not isinstance(result, TrainingResult):
         return f"encoder {encoder}, as it ships, with clusters of {images}"
     loss, started = metrics.get("val_loss"), metrics.get("started_from")
     precision = metrics.get("val_p_at_10")

@@ -1,7 +1,9 @@
-"""Fitting encoders and clusters; the only room that knows TensorFlow, Keras and scikit-learn.
+"""Fitting encoders and clusters; the only package that imports TensorFlow, Keras and scikit-learn.
 
 Importing this package is cheap. `training.train` is the whole of a training, in the order of the
 article: gather pictures, fit the autoencoder, export its encoder, fit K-Means on what it encodes.
+Fitting clusters needs only the base installation, fitting an encoder the `train` extra, drawing
+either the `figures` extra.
 """
 
 from __future__ import annotations
@@ -14,14 +16,21 @@ MIN_IMAGES = 50
 """Fewest readable pictures to train on. Below this the validation share is a handful of pictures
 and the elbow has nothing to bend on."""
 
-_EXTRA = ("tensorflow", "keras", "sklearn", "kneed", "matplotlib")
+FIGURES_SKIPPED = "figures skipped: matplotlib is not installed: pip install 'lookalike[figures]'"
+
+_TRAIN = ("tensorflow", "keras", "h5py")
 
 
-def require_extra() -> None:
-    """Raise `TrainingError` unless the `train` extra is installed; imports none of it."""
-    missing = [name for name in _EXTRA if find_spec(name) is None]
+def require_tensorflow() -> None:
+    """Raise `TrainingError` unless what fits an encoder is installed; imports none of it."""
+    missing = [name for name in _TRAIN if find_spec(name) is None]
     if missing:
         raise TrainingError(
-            "training needs TensorFlow, scikit-learn, kneed and matplotlib "
+            "fitting an encoder needs TensorFlow and Keras "
             f"(not found: {', '.join(missing)}): pip install 'lookalike[train]'"
         )
+
+
+def can_draw() -> bool:
+    """Return whether matplotlib is installed, without importing it."""
+    return find_spec("matplotlib") is not None

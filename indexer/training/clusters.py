@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from indexer.training import FIGURES_SKIPPED, can_draw
 from indexer.training.calibrate import calibrate
-from indexer.training.figures import draw_cluster, draw_elbow
 from indexer.training.kmeans import KMeansResult, fit_kmeans
 from indexer.training.source import ImagePath, PixelSource
 from shared.clustering import Clustering
@@ -83,7 +83,7 @@ def cluster_pictures(
 ) -> ClusteringResult:
     """Fit the next generation of a bundle's clusterings on pictures, and add it to `models`.
 
-    The bundle must lie in `models`. Needs scikit-learn, kneed and matplotlib of the `train` extra.
+    The bundle must lie in `models`. Figures are skipped with a note where matplotlib is missing.
     Raises `TrainingError` with one line (no picture can be read, k too large, no room to write) and
     `ModelError` if the bundle is damaged.
     """
@@ -193,10 +193,23 @@ def fit_clusters(
 ) -> KMeansResult:
     """K-Means on vectors; `elbow.png` and one sheet of pictures a cluster, drawn into `folder`.
 
-    A cluster of which no shown picture can be read gets no sheet. Raises what `fit_kmeans` does,
-    and OSError if it cannot write.
+    A cluster of which no shown picture can be read gets no sheet. Without matplotlib nothing is
+    drawn, which `progress` is told: every training ends here, so it is told once. Raises what
+    `fit_kmeans` does, and OSError if it cannot write.
     """
     found = fit_kmeans(encoded.vectors, k=config.k, seed=config.seed, progress=progress)
+    if can_draw():
+        _draw(found, encoded, source, folder, progress)
+    else:
+        progress.say(FIGURES_SKIPPED)
+    return found
+
+
+def _draw(
+    found: KMeansResult, encoded: Encoded, source: PixelSource, folder: Path, progress: Progress
+) -> None:
+    from indexer.training.figures import draw_cluster, draw_elbow
+
     draw_elbow(found, folder / "elbow.png")
     distances = Clustering("", "g1", found.centroids).distances(encoded.vectors)
     labels = distances.argmin(axis=1)
@@ -209,7 +222,6 @@ def fit_clusters(
             if pictures:
                 draw_cluster(number, found.sizes, pictures, folder / f"cluster-{number}.png")
             stage.advance()
-    return found
 
 
 def _reasons(paths: Sequence[ImagePath], source: PixelSource) -> list[tuple[ImagePath, str]]:

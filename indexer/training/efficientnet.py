@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.training import figures
+from indexer.training import can_draw
 from indexer.training.backbone import build_backbone
 from indexer.training.configs import EfficientNetConfig
 from indexer.training.projection import Features, fit_projection, projected
@@ -74,7 +74,10 @@ class EfficientNetRecipe:
 
     def _fine_tune(self, pictures: Pictures, folder: Path, progress: Progress) -> dict[str, Any]:
         history = fine_tune(self._backbone, self._network, self._config, pictures, progress)
-        figures.draw_losses(history.loss, history.val_loss, folder / "losses.png", LOSS)
+        if can_draw():
+            from indexer.training.figures import draw_losses
+
+            draw_losses(history.loss, history.val_loss, folder / "losses.png", LOSS)
         return {
             "training": len(pictures.training),
             "validation": len(pictures.validation),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.training import figures
+from indexer.training import can_draw
 from indexer.training.autoencoder import encoder_part, network_input
 from indexer.training.dataset import ImageBatches
 from indexer.training.fit import History, fit
@@ -48,7 +48,10 @@ class Reconstruction:
             progress=progress,
             checkpoint=pictures.checkpoint_of(self.autoencoder),
         )
-        figures.draw_losses(history.loss, history.val_loss, self.folder / "losses.png")
+        if can_draw():
+            from indexer.training.figures import draw_losses
+
+            draw_losses(history.loss, history.val_loss, self.folder / "losses.png")
         return history
 
     def validation_loss(self) -> float:
@@ -64,12 +67,14 @@ class Reconstruction:
 
     def draw(self) -> None:
         """Draw `reconstructions.png`: some validation pictures and what becomes of them."""
+        from indexer.training.figures import draw_reconstructions
+
         pixels = self.pictures.source.many(self.pictures.validation[:_SHOWN])
         batch = network_input(
             self.autoencoder, np.stack([one for one in pixels if one is not None])
         )
         rebuilt = self._run(self.autoencoder, batch)
-        figures.draw_reconstructions(batch, rebuilt, self.folder / "reconstructions.png")
+        draw_reconstructions(batch, rebuilt, self.folder / "reconstructions.png")
 
     def metrics(self, history: History | None) -> dict[str, Any]:
         """The manifest's metrics, and the picture that goes with them; without a history those of a
@@ -80,7 +85,8 @@ class Reconstruction:
         }
         if self.autoencoder.output_shape == self.autoencoder.input_shape:
             found["val_loss"] = self.validation_loss()
-            self.draw()
+            if can_draw():
+                self.draw()
         return found | (history.metrics() if history is not None else {})
 
     def mean_latent(self, progress: Progress) -> NDArray[np.float32]:

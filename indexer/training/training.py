@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from indexer.training import MIN_IMAGES, require_extra
+from indexer.training import MIN_IMAGES, require_tensorflow
 from indexer.training.configs import AutoencoderConfig, EncoderConfig
 from indexer.training.source import ImagePath, PixelSource, check_images
 from shared.errors import TrainingError
@@ -102,7 +102,7 @@ def train(
     Raises `TrainingError` with one line: too few images, none readable, k too large, not enough
     disk, the extra missing, or a model to load that is not one.
     """
-    require_extra()
+    require_tensorflow()
     _check_count(len(paths), config, "images")
     _check_disk(models.root, config)
     from indexer.training.build import Build

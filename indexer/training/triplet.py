@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.training import figures as drawing
+from indexer.training import can_draw
 from indexer.training.configs import KINDS, TripletConfig
 from indexer.training.metric import Labelled, Learnt, learn_projection
 from indexer.training.projection import projected
@@ -62,7 +62,8 @@ class TripletRecipe:
             seed=self._config.seed,
             progress=progress,
         )
-        self._draw(learnt, validation, classes, figures)
+        if can_draw():
+            self._draw(learnt, validation, classes, figures)
         metrics = {
             "start": dict(started.metrics),
             "classes": list(classes.names),
@@ -75,8 +76,10 @@ class TripletRecipe:
         return Fitted(encoder, started.saved, metrics, quantize=started.quantize)
 
     def _draw(self, learnt: Learnt, asked: Labelled, classes: _Classes, folder: Path) -> None:
+        from indexer.training.figures import draw_losses, draw_precision, draw_projection
+
         history, projection = learnt.history, learnt.projection
-        drawing.draw_losses(
+        draw_losses(
             history.loss,
             history.val_loss,
             folder / "triplet-losses.png",
@@ -84,12 +87,12 @@ class TripletRecipe:
             decides=False,
         )
         found = history.extra["val_p_at_10"]
-        drawing.draw_precision(found, learnt.start, folder / "precision.png")
+        draw_precision(found, learnt.start, folder / "precision.png")
         count = min(len(asked.codes), _SHOWN)  # the rows run class by class: take some of each
         rows = np.linspace(0, len(asked.codes) - 1, count).astype(int)
         vectors = _unit((asked.features[rows] - projection.mean) @ projection.components)
         names = [classes.names[code] for code in asked.codes[rows]]
-        drawing.draw_projection(vectors, names, folder / "projection.png", self._config.seed)
+        draw_projection(vectors, names, folder / "projection.png", self._config.seed)
 
     def _classes(self, pictures: Pictures, progress: Progress) -> _Classes:
         labels = read_labels(pictures.all, self._encoder.folders, self._encoder.labels)

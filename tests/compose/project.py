@@ -22,7 +22,8 @@ from tests.services import free_port
 NAME = "lookalike-try"
 COPIED = (
     *(".dockerignore", "Dockerfile", "docker-compose.yml", "compose.cluster.yml", "deploy"),
-    *("README.md", "constraints.txt", "pyproject.toml", "indexer", "searcher", "shared"),
+    *("LICENSE", "NOTICE", "README.md", "constraints.txt", "pyproject.toml"),
+    *("indexer", "searcher", "shared"),
 )
 SECRETS = ("qdrant_key", "qdrant_read_key", "search_keys")
 DEADLINE_SECONDS = 300.0

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from indexer.recluster import FIT_MODULE
 from tests.daemons import indexer, searcher, status
 from tests.faults.pictures import draw
 from tests.homes import draw_photos, make_home
@@ -125,3 +129,29 @@ def test_without_points_or_model_one_line_says_what_to_do(
     assert done.stderr == (
         f"error: no image is indexed in {tmp_path / 'home'}: run `indexer scan DIR` first\n"
     )
+
+
+def test_the_fit_ends_with_the_command(home: Path) -> None:
+    command = [sys.executable, "-m", "indexer", "recluster", "--k", "3", "--home", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while not (fits := psutil.Process(process.pid).children()):
+            assert process.poll() is None
+        process.kill()
+    _, alive = psutil.wait_procs(fits, timeout=30)
+    assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+    told = status(home)
+    assert (told["encoder"]["generation"], told["next"]) == ("g1", None)
+    assert json.loads(indexer("recluster", "--k", "2", "--home", home, "--json").stdout)["current"]
+
+
+def test_a_task_without_anybody_who_waits_is_given_up(home: Path) -> None:
+    task = {"home": str(home), "k": 3, "seed": 0, "debug": False}
+    done = subprocess.run(
+        [sys.executable, "-m", FIT_MODULE],
+        input=json.dumps(task) + "\n",  # and then its end
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")

@@ -111,10 +111,29 @@ def test_wrong_folders_get_one_line(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_without_a_model_or_a_home_the_remedy_is_named(tmp_path: Path, photos: Path) -> None:
-    done = indexer("scan", photos, "--home", tmp_path / "new", check=False)
-    assert done.returncode == 1
-    assert "run `indexer watch DIR` first" in done.stderr
+def test_a_first_scan_takes_the_encoder_that_ships(tmp_path: Path, photos: Path) -> None:
+    found = _scan(tmp_path / "new", photos)
+    assert (found["images"], found["encoded"]) == (18, 18)
+    told = status(tmp_path / "new")
+    assert told["encoder"]["kind"] == "autoencoder"
+    assert sum(told["clusters"].values()) == 18
+
+
+def test_a_first_scan_without_pictures_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    done = indexer("scan", tmp_path / "photos", "--home", tmp_path / "new", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line == "error: no model yet: clusters need at least 2 images, found 0: add some"
+    (tmp_path / "photos" / "a.jpg").write_text("not a picture")
+    (tmp_path / "photos" / "b.jpg").write_text("neither")
+    done = indexer("scan", tmp_path / "photos", "--home", tmp_path / "new", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "error: none of 2 images can be read" in done.stderr
+    assert "fitting clusters failed" in done.stderr.splitlines()[-1]
+
+
+def test_without_a_home_the_remedy_is_named(tmp_path: Path, photos: Path) -> None:
     done = indexer("status", "--home", tmp_path / "nowhere", check=False)
     assert done.returncode == 1
     assert "does not exist" in done.stderr

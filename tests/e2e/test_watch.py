@@ -157,7 +157,7 @@ def test_it_carries_no_training_framework(watch: Watch) -> None:
         pytest.skip("this system has no /proc to look into a process")
     loaded = maps.read_text()
     assert "litert" in loaded
-    for name in ("tensorflow/", "sklearn", "matplotlib", "keras"):
+    for name in ("tensorflow/", "sklearn", "scipy/", "matplotlib", "keras"):
         assert name not in loaded
 
 

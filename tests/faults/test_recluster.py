@@ -186,7 +186,7 @@ def _watched(home: Path) -> None:
 @pytest.mark.parametrize(
     ("step", "left"),
     [
-        ("shared.models Models add_clustering before 1", []),
+        ("indexer.fit_process subprocess Popen after 1", []),
         ("shared.models Models set_next before 1", ["g2"]),
     ],
 )

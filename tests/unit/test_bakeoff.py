@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+import indexer.training
 from indexer.bakeoff.album import Album, held_out_rows, label_codes, list_pictures, sampled
 from indexer.bakeoff.comparison import compare
 from indexer.bakeoff.copies import altered
@@ -347,7 +348,7 @@ class TestFitting:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("indexer.bakeoff.fitting.MODULE", "keyword")
-        with pytest.raises(TrainingError, match=r"ended without a word \(exit code 0\)"):
+        with pytest.raises(TrainingError, match=r"ended without an answer \(exit code 0\)"):
             fit(self.task(tmp_path, ()))
 
 
@@ -407,6 +408,23 @@ class TestComparison:
         with pytest.raises(TrainingError, match="no encoder could be measured: current: no model"):
             compare(self.wanted(photos), none, Silent())
         assert not none.home.exists()
+
+    def test_without_tensorflow_only_the_home_is_compared(
+        self, home: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(
+            indexer.training, "find_spec", lambda name: None if name == "keras" else name
+        )
+        progress = Silent()
+        found = compare(self.wanted(photos, encoders=()), Settings(home), progress)
+        assert [one.name for one in found.measured] == [CURRENT]
+        assert found.failed == ()
+        (said,) = [line for line in progress.said if "lookalike[train]" in line]
+        assert said.startswith("only the encoders of the home are compared: ")
+        for encoders, place in ((("autoencoder", CURRENT), home), ((), tmp_path / "new")):
+            wanted = self.wanted(photos, encoders=encoders)
+            with pytest.raises(TrainingError, match=r"pip install 'lookalike\[train\]'"):
+                compare(wanted, Settings(place), Silent())
 
     def test_too_many_for_floors(
         self, home: Path, photos: Path, monkeypatch: pytest.MonkeyPatch

@@ -13,11 +13,24 @@ from pathlib import Path
 
 import pytest
 
+from shared.models import Models
 from tests.daemons import Watch
 from tests.homes import make_home
+from tests.services import Service
 
 OURS = {"indexer", "searcher", "shared"}
 TYPER = {"annotated_doc", "shellingham", "typer"}
+FITTING = {
+    "sklearn",
+    "scipy",
+    "kneed",
+    "joblib",
+    "threadpoolctl",
+    "tensorflow",
+    "keras",
+    "matplotlib",
+}
+"""What only the process that fits may load; `matplotlib` draws how it went."""
 SEEING = TYPER | {"ai_edge_litert", "numpy", "PIL"}
 """What it takes to make a vector of a picture, and what the command line takes."""
 
@@ -107,6 +120,31 @@ def test_a_daemon_that_indexes(home: Path, photos: Path) -> None:
     # Pictures are decoded by other processes.
     assert packages(modules) == SEEING - {"PIL"} | {"qdrant_edge", "watchdog"}
     assert len(modules) <= 435
+
+
+@pytest.mark.parametrize("command", ["watch", "scan"])
+def test_a_first_model_is_fitted_elsewhere(command: str, photos: Path, tmp_path: Path) -> None:
+    home = tmp_path / "new"
+    modules = loaded("indexer", command, photos, "--home", home)
+    assert not packages(modules) & FITTING
+    assert Models(home / "models").current().generation == "g1"
+
+
+def test_new_clusters_are_fitted_elsewhere(indexed: Path) -> None:
+    modules = loaded("indexer", "recluster", "--k", "2", "--home", indexed)
+    assert not packages(modules) & FITTING
+    assert Models(indexed / "models").current().generation == "g2"
+
+
+def test_a_service_fits_nothing(indexed: Path, photos: Path) -> None:
+    with Service(indexed) as service:
+        assert service.send("/search", [photos / "red" / "0.jpg"]).status == 200
+        maps = Path(f"/proc/{service.process.pid}/maps")
+        if not maps.exists():
+            pytest.skip("this system has no /proc to look into a process")
+        mapped = maps.read_text()
+    assert "litert" in mapped
+    assert not {name for name in FITTING if f"/{name}/" in mapped}
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads by /proc")

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import indexer.training
-from indexer.training import MIN_IMAGES, require_extra
+from indexer.training import FIGURES_SKIPPED, MIN_IMAGES, require_tensorflow
 from indexer.training.configs import PlainConfig
 from indexer.training.training import TrainingConfig, TrainingResult, train
 from shared.encoder import LiteRTEncoder
@@ -207,24 +207,43 @@ def test_an_option_out_of_range_is_one_clear_line(option: dict[str, Any]) -> Non
         TrainingConfig(**option)
 
 
-def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    require_extra()
+def _hide(monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
+    """Make a library look as if it were not installed."""
     monkeypatch.setattr(
-        indexer.training, "find_spec", lambda name: None if name == "tensorflow" else name
+        indexer.training, "find_spec", lambda name: None if name == hidden else name
     )
+
+
+def test_without_tensorflow_one_line_says_what_to_install(
+    photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_tensorflow()
+    _hide(monkeypatch, "tensorflow")
     with pytest.raises(TrainingError, match=r"tensorflow\): pip install 'lookalike\[train\]'"):
-        require_extra()
+        train(photos, Models(tmp_path), CONFIG, Silent())
+
+
+def test_without_matplotlib_figures_are_skipped_with_one_note(
+    trained: TrainingResult, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _hide(monkeypatch, "matplotlib")
+    progress = Silent()
+    result = train(photos, Models(tmp_path), CONFIG, progress)
+    assert result.figures == ()
+    assert progress.said.count(FIGURES_SKIPPED) == 1
+    assert (result.metrics, result.sizes) == (trained.metrics, trained.sizes)
+    assert [stage.name for stage in progress.stages][-1] == "Clustering"
 
 
 _IN_A_PROCESS = """
 import json, sys
 from pathlib import Path
-from indexer.training import require_extra
+from indexer.training import require_tensorflow
 from indexer.training.training import TrainingConfig, train
 from shared.errors import TrainingError
 from shared.models import Models
 from tests.progress import Silent
-require_extra()
+require_tensorflow()
 try:
     train([], Models(Path(sys.argv[1])), TrainingConfig(), Silent())
 except TrainingError:

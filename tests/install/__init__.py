@@ -1,0 +1,1 @@
+"""The base installation, tried as a new user would: no extras, a virtual environment of its own."""
