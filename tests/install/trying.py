@@ -69,7 +69,7 @@ def _indexed(environment: Environment, images: int) -> bool:
 
 
 def _search(environment: Environment, picture: Path) -> list[dict[str, Any]]:
-    answer = environment.json("searcher", "query", picture, "-n", "5", "--probes", "all")
+    answer = environment.json("searcher", "query", picture, "-n", "5")
     results: list[dict[str, Any]] = answer["results"]
     scores = [one["score"] for one in results]
     _expect(len(results) == 5 and scores == sorted(scores, reverse=True), f"results: {answer}")
@@ -97,7 +97,7 @@ def _serve(environment: Environment, log: Path, picture: Path) -> None:
         found = SERVING.search(log.read_text())
         port = int(found[1]) if found else 0
         started = perf_counter()
-        results = json.loads(_asked(port, "POST", "/search?n=5&probes=all", picture))["results"]
+        results = json.loads(_asked(port, "POST", "/search", picture))["results"]
         say(f"{perf_counter() - started:5.2f} s  POST /search")
         _expect(results[0]["path"] == picture.name, f"{picture.name} is not the first: {results}")
         _expect(b"<html" in _asked(port, "GET", "/"), "the page is no page")
