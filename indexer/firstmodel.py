@@ -56,11 +56,12 @@ def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
         beat(home.settings.run)
         require_extra()
         found = _look(home)
+        rests = rest.has_come(found)
         if found.files < MIN_IMAGES:
             text = f"waiting for images: {found.files} of the {MIN_IMAGES} that clusters need"
         elif found.files == failed_with:
             text = f"waiting for images: no clusters of these {found.files:,}, see the log"
-        elif not rest.has_come(found):
+        elif not rests:
             text = f"waiting for images: {found.files:,} so far, more are arriving"
         else:
             text = f"fitting clusters of {found.files:,} images"
@@ -80,17 +81,20 @@ class _Rest:
     """Whether files have ceased to arrive, as one look after the other shows it."""
 
     def __init__(self) -> None:
-        self._bytes = -1
+        self._bytes: int | None = None
         self._begun = self._changed = 0.0
 
     def has_come(self, found: _Look) -> bool:
         now = time.monotonic()
-        if self._bytes < 0:
+        if self._bytes is None and found.is_old:
+            self._changed = now - REST_SECONDS  # later, age says nothing: folders are moved in
+        elif found.bytes != self._bytes:
+            self._changed = now
+        if not self._bytes:
             self._begun = now
-        if found.bytes != self._bytes:
-            self._bytes, self._changed = found.bytes, now
-        rests = found.is_old or now - self._changed >= REST_SECONDS
-        return rests or now - self._begun >= PATIENCE_SECONDS
+        self._bytes = found.bytes
+        rests = now >= self._changed + REST_SECONDS
+        return rests or now >= self._begun + PATIENCE_SECONDS
 
 
 def _wait_for_leader(home: Home, reporter: StatusReporter, wait: Callable[[float], bool]) -> bool:

@@ -24,7 +24,7 @@ def explained(run: Path) -> Iterator[None]:
         doing = _without_images(run)
         if doing is None:
             raise
-        raise NotReady(f"nothing to search yet: {doing}") from error
+        raise NotReady(f"nothing is indexed yet: {doing}") from error
 
 
 def indexing_remark(run: Path) -> str | None:

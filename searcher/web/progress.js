@@ -18,6 +18,7 @@ const AGAIN_MS = 5000;
 export function followIndexer(changed) {
   /** @type {number | undefined} */ let images;
   /** @type {string | undefined} */ let pair;
+  /** @type {boolean | undefined} */ let running;
   let stale = false;
   const source = new EventSource("/events");
   source.addEventListener("open", () => lost(false));
@@ -25,9 +26,11 @@ export function followIndexer(changed) {
     const report = /** @type {Report} */ (JSON.parse(event.data));
     stale ||= images !== undefined && report.images !== images;
     const first = images === 0 && report.images > 0;
+    const other = running !== undefined && running !== Boolean(report.state);
     images = report.images;
+    running = Boolean(report.state);
     show(report);
-    if (stale && (first || !report.backlog)) {
+    if ((stale && (first || !report.backlog)) || (other && !images)) {
       stale = false;
       changed();
     }

@@ -54,7 +54,7 @@ def test_new_clusters_answer_at_once(home: Path, photos: Path) -> None:
         "imbalance": told["clustering"]["imbalance"],
         "fitted_imbalance": told["clustering"]["imbalance"],
         "drift": None,
-        "recluster": {"worth_it": False, "why": None},
+        "recluster": {"worth_it": False, "why": None, "waits": False},
     }
     assert told["clustering"]["imbalance"] == round(max(found["sizes"]) * 2 / 18, 3)
     answer = json.loads(searcher("query", photos / "red/0.jpg", "--home", home, "--json").stdout)

@@ -36,7 +36,7 @@ def test_a_scan_indexes_refuses_and_is_idempotent(home: Path, photos: Path) -> N
     assert reasons["empty.png"] == "is empty"
     text = indexer("status", "--home", home).stdout
     assert "broken.jpg: is damaged" in text
-    assert "18 indexed, 0 to do" in text
+    assert "18 indexed, 0 pending" in text
 
 
 def test_changes_renames_and_deletions_are_followed(home: Path, photos: Path) -> None:
