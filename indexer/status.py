@@ -38,7 +38,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         said = journal.said()
         report = read_report(settings.run)
         pending = counts["owed"] + counts["unsettled"]
-        if encoder is None and report is not None:  # the journal knows no file yet
+        if report is not None and not any(counts.values()):  # nothing was listed yet
             pending = report.backlog
         clusters = _in_order(journal.cluster_sizes(collection))
         return {
