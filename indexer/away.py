@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from indexer.home import Home
 from indexer.indexing import Indexing
-from indexer.telling import Teller
+from indexer.status_reporter import StatusReporter
 from shared.errors import StoreAway, StoreError
 from shared.heartbeat import beat
 
@@ -34,7 +34,7 @@ def wait_for_store(home: Home, wait: Callable[[float], bool]) -> Indexing | None
 
     Raises what `Indexing` raises, but for `StoreAway`.
     """
-    teller, failures = Teller(home.settings.run, home.journal), 0
+    reporter, failures = StatusReporter(home.settings.run, home.journal), 0
     while True:
         beat(home.settings.run)
         try:
@@ -43,7 +43,7 @@ def wait_for_store(home: Home, wait: Callable[[float], bool]) -> Indexing | None
             failures += 1
             if failures == 1:
                 _log.warning("waiting for the store: %s", error)
-            teller.tell(f"degraded: waiting for the store: {error}")
+            reporter.report(f"degraded: waiting for the store: {error}")
             if _wait_out(home, back_off_seconds(failures, error), wait):
                 return None
 

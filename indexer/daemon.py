@@ -9,12 +9,14 @@ from collections.abc import Callable
 from indexer.away import back_off_seconds
 from indexer.hints import Hints
 from indexer.indexing import Indexing
+from indexer.progress import ProgressTracker
 from indexer.roots import Root
 from indexer.settling import has_other_names, look
-from indexer.telling import Teller
+from indexer.status_reporter import StatusReporter
 from indexer.watch import Watcher
 from shared.errors import DiskFull, StoreError
 from shared.heartbeat import beat
+from shared.work_progress import WorkProgress
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +43,9 @@ class Daemon:
         self._blind: set[str] = set()
         self._failures = 0
         self._trouble: tuple[str, float] | None = None
-        self._relabelling: str | None = None
-        self._teller = Teller(indexing.settings.run, indexing.journal)
+        self._relabelling: WorkProgress | None = None
+        self._batch = ProgressTracker()
+        self._reporter = StatusReporter(indexing.settings.run, indexing.journal)
         self._said_at = 0.0
         self._untidy = 0
 
@@ -178,12 +181,13 @@ class Daemon:
         total, done = self._indexing.role.to_relabel, 0
         if not total:
             return
+        tracker = ProgressTracker()
 
         def report(points: int) -> None:
             nonlocal done
             done += points
             beat(self._indexing.settings.run)
-            self._relabelling = f"relabelling {done} of {total}"
+            self._relabelling = tracker.update(done, total - done)
             self._say(points)
 
         try:
@@ -228,24 +232,26 @@ class Daemon:
         now = time.monotonic()
         if finished and now < self._said_at + TICK_SECONDS:
             return
-        tally, (state, backlog) = self._indexing.tally, self._state()
-        if self._teller.tell(state, backlog=backlog, encoded=tally.encoded, reused=tally.reused):
+        tally, (state, pending, progress) = self._indexing.tally, self._state()
+        if self._reporter.report(
+            state, pending=pending, progress=progress, encoded=tally.encoded, reused=tally.reused
+        ):
             self._said_at = now
 
-    def _state(self) -> tuple[str, int | None]:
-        """The state, and the backlog; None in a state in which files are not counted anew."""
+    def _state(self) -> tuple[str, int | None, WorkProgress | None]:
+        """The state, pending files (None where they are not counted anew), and the progress."""
         if self._relabelling:
-            return self._relabelling, None
+            return f"relabelling: {self._relabelling}", None, self._relabelling
         if self._trouble:
-            return self._trouble[0], None
-        backlog, counts = self._indexing.backlog, self._indexing.journal.counts()
+            return self._trouble[0], None, None
+        pending, counts = self._indexing.backlog, self._indexing.journal.counts()
+        progress = self._batch.update(self._indexing.tally.settled, pending)
         problems = [root.problem for root in self._indexing.home.roots.all() if root.problem]
         if problems and not counts["owed"]:  # what is unsettled may wait for just that root
-            return f"degraded: {problems[0]}", backlog
-        if backlog:
-            total = sum(counts.values())
-            return f"catching up {total - backlog} of {total}", backlog
+            return f"degraded: {problems[0]}", pending, None
+        if progress is not None:
+            return f"indexing: {progress}", pending, progress
         if self._blind:
             where = sorted(self._blind)[0]
-            return f"degraded: no events from {where}, listing it at intervals", backlog
-        return "watching", backlog
+            return f"degraded: no events from {where}, listing it at intervals", pending, None
+        return "watching", pending, None

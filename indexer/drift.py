@@ -30,13 +30,18 @@ SWELLING = 1.5
 """A largest cluster whose share of the collection has grown by this factor makes searching in it
 slower by as much."""
 
+PENDING_SHARE = 0.05
+"""While more than this share of the collection is pending, nothing is advised: images arrive folder
+by folder, and the first folders are not the collection."""
+
 
 def fitted_on(about: Mapping[str, Any]) -> Spread | None:
-    """The pictures that a clustering was fitted on; None where it does not tell their distance."""
+    """The pictures that a clustering was fitted on, copies counted once as `Arrived` does; None
+    where it does not tell their distance."""
     mean, sizes = about.get("mean_distance"), about.get("sizes")
     if not isinstance(mean, int | float) or not sizes:
         return None
-    return Spread(sum(sizes), float(mean))
+    return Spread(int(about.get("distinct") or sum(sizes)), float(mean))
 
 
 def newer(fitted: Spread, arrived: Spread | None) -> Spread | None:
@@ -56,10 +61,11 @@ def newer(fitted: Spread, arrived: Spread | None) -> Spread | None:
 
 
 def judge(
-    about: Mapping[str, Any], sizes: Mapping[str, int], arrived: Spread | None
+    about: Mapping[str, Any], sizes: Mapping[str, int], arrived: Spread | None, pending: int = 0
 ) -> dict[str, Any]:
     """Imbalance, drift and advice as JSON values, from what a clustering tells about itself, the
-    sizes of its clusters now, and what arrived under it.
+    sizes of its clusters now, what arrived under it, and how many files are pending: `waits` says
+    that they are too many for advice.
 
     Imbalance is the share of the largest cluster against an even share: 1 to k.
     """
@@ -67,13 +73,15 @@ def judge(
     now = imbalance(list(sizes.values()), about["k"])
     before = imbalance(about.get("sizes") or [], about["k"])
     drift = _drift(fitted, arrived)
-    why = _reason(sum(sizes.values()), now, before, fitted, drift)
+    images, fitted_images = sum(sizes.values()), sum(about["sizes"]) if fitted else None
+    waits = pending > PENDING_SHARE * images
+    why = None if waits else _reason(images, now, before, fitted_images, drift)
     return {
-        "fitted_images": fitted.images if fitted else None,
+        "fitted_images": fitted_images,
         "imbalance": now,
         "fitted_imbalance": before,
         "drift": drift,
-        "recluster": {"worth_it": why is not None, "why": why},
+        "recluster": {"worth_it": why is not None, "why": why, "waits": waits},
     }
 
 
@@ -98,7 +106,7 @@ def _reason(
     images: int,
     now: float | None,
     before: float | None,
-    fitted: Spread | None,
+    fitted: int | None,
     drift: dict[str, Any] | None,
 ) -> str | None:
     """The first reason to recluster, as a person reads it."""
@@ -107,8 +115,8 @@ def _reason(
             f"{drift['images']:,} newer images lie {100 * (drift['ratio'] - 1):.0f} % farther from "
             "their centroids than those the clusters were fitted on"
         )
-    if fitted and images >= GROWTH * fitted.images and images - fitted.images >= DRIFT_IMAGES:
-        return f"the clusters were fitted on {fitted.images:,} images and there are {images:,} now"
+    if fitted and images >= GROWTH * fitted and images - fitted >= DRIFT_IMAGES:
+        return f"the clusters were fitted on {fitted:,} images and there are {images:,} now"
     if now and before and now >= SWELLING * before and images >= DRIFT_IMAGES:
         return (
             f"the largest cluster has {now:.1f} times an even share, {before:.1f} when it was "

@@ -9,51 +9,70 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from indexer.home import Home
 from indexer.listing import list_root
+from indexer.settling import has_rested
 from indexer.starter import MIN_IMAGES
-from indexer.telling import Teller
+from indexer.status_reporter import StatusReporter
 from shared.errors import NoModel, RootError, TrainingError
 from shared.heartbeat import beat
 
 LOOK_SECONDS = 1.0
-
-_ENOUGH = 500
-"""Files that stand for their folder, even while more are coming."""
+REST_SECONDS = 2.0
+"""A folder to which nothing was added for so long is fitted on."""
+PATIENCE_SECONDS = 60.0
+"""How long a folder that goes on growing is waited for; a part of it has to do then."""
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What the folders hold: files, their bytes, and whether all of them are of some age."""
+
+    files: int
+    bytes: int
+    is_old: bool
 
 
 def wait_for_model(home: Home, wait: Callable[[float], bool]) -> bool:
     """Return True once the home has a model, False if `wait` was told to stop.
 
-    `wait` sleeps for some seconds and tells whether to stop. Fitting begins when no more pictures
-    came between two looks, so that clusters are those of a whole folder rather than of the first
-    files copied into it.
+    `wait` sleeps for some seconds and tells whether to stop. Fitting begins when no more files
+    arrive, so that clusters are those of a whole folder rather than of the first files copied into
+    it, which would have to be fitted anew at once.
     """
-    teller = Teller(home.settings.run, home.journal)
+    reporter = StatusReporter(home.settings.run, home.journal)
     if not home.partition.leads:
-        return _wait_for_leader(home, teller, wait)
-    failed_with, said, before = -1, -1, -1
+        return _wait_for_leader(home, reporter, wait)
+    failed_with, rest = -1, _Rest()
+    logged = ""
     while not _has_model(home):
         beat(home.settings.run)
-        count = _count(home)
-        rests = count == before or count >= _ENOUGH
-        if count >= MIN_IMAGES and rests and count != failed_with:
-            teller.tell(f"training: clusters of {count} files", backlog=count)
-            if not _fit(home, wait):
-                failed_with = count
-        elif count < MIN_IMAGES and count != said:
-            said = count
-            text = f"waiting for images: {count} of the {MIN_IMAGES} that clusters need"
+        found = _look(home)
+        rests = rest.has_come(found)
+        if found.files < MIN_IMAGES:
+            text = f"waiting for images: {found.files} of the {MIN_IMAGES} that clusters need"
+        elif found.files == failed_with:
+            text = f"waiting for images: no clusters of these {found.files:,}, see the log"
+        elif not rests:
+            text = f"waiting for images: {found.files:,} so far, more are arriving"
+        else:
+            text = f"fitting clusters of {found.files:,} images"
+            reporter.report(text, pending=found.files)
+            failed_with = -1 if _fit(home, wait) else found.files
+            continue
+        reporter.report(text, pending=found.files)
+        if found.files < MIN_IMAGES and text != logged:
             _log.info("%s", text)
-            teller.tell(text, backlog=count)
-        before = count
-        if wait(0 if _has_model(home) else LOOK_SECONDS):
+            logged = text
+        if wait(LOOK_SECONDS):
             return False
-    return True
+    return not wait(0)
 
 
 def make_model(home: Home, wait: Callable[[float], bool]) -> bool:
@@ -66,11 +85,13 @@ def make_model(home: Home, wait: Callable[[float], bool]) -> bool:
         return True
     if not home.partition.leads:
         home.models.current()
-    count = _count(home)
+    count = _look(home).files
     if count < MIN_IMAGES:
         raise TrainingError(
             f"no model yet: clusters need at least {MIN_IMAGES} images, found {count}: add some"
         )
+    reporter = StatusReporter(home.settings.run, home.journal)
+    reporter.report(f"fitting clusters of {count:,} images", pending=count)
     if _fit(home, wait):
         return True
     if wait(0):
@@ -78,7 +99,27 @@ def make_model(home: Home, wait: Callable[[float], bool]) -> bool:
     raise TrainingError("no model yet, and fitting clusters failed: see the lines above")
 
 
-def _wait_for_leader(home: Home, teller: Teller, wait: Callable[[float], bool]) -> bool:
+class _Rest:
+    """Whether files have ceased to arrive, as one look after the other shows it."""
+
+    def __init__(self) -> None:
+        self._bytes: int | None = None
+        self._begun = self._changed = 0.0
+
+    def has_come(self, found: _Look) -> bool:
+        now = time.monotonic()
+        if self._bytes is None and found.is_old:
+            self._changed = now - REST_SECONDS  # later, age says nothing: folders are moved in
+        elif found.bytes != self._bytes:
+            self._changed = now
+        if not self._bytes:
+            self._begun = now
+        self._bytes = found.bytes
+        rests = now >= self._changed + REST_SECONDS
+        return rests or now >= self._begun + PATIENCE_SECONDS
+
+
+def _wait_for_leader(home: Home, reporter: StatusReporter, wait: Callable[[float], bool]) -> bool:
     """Whoever has the first part trains for all."""
     text = f"waiting for a model: the indexer of partition 1/{home.partition.count} makes it"
     said = False
@@ -87,7 +128,7 @@ def _wait_for_leader(home: Home, teller: Teller, wait: Callable[[float], bool]) 
         if not said:
             _log.info("%s", text)
         said = True
-        teller.tell(text)
+        reporter.report(text)
         if wait(LOOK_SECONDS):
             return False
     return True
@@ -101,14 +142,18 @@ def _has_model(home: Home) -> bool:
     return True
 
 
-def _count(home: Home) -> int:
-    count = 0
+def _look(home: Home) -> _Look:
+    files, size, is_old = 0, 0, True
     for root in home.roots.all():
         try:
-            count += len(list_root(root.folder, home.chooser(root).whole()).files)
+            found = list_root(root.folder, home.chooser(root).whole()).files.values()
         except RootError as error:
             _log.warning("%s", error)
-    return count
+            continue
+        files += len(found)
+        size += sum(signature.size for signature in found)
+        is_old &= all(has_rested(signature, REST_SECONDS) for signature in found)
+    return _Look(files, size, is_old)
 
 
 def _fit(home: Home, wait: Callable[[float], bool]) -> bool:

@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from indexer.indexing import Indexing
+from indexer.progress import ProgressTracker
 from indexer.scan import Reconciled
+from indexer.status_reporter import StatusReporter
 from shared.errors import StoreMissing
+from shared.heartbeat import beat
 from shared.models import Pair
 from shared.types import Progress
 
@@ -35,12 +38,13 @@ def scan_once(
 
     Raises `StoreError`, `JournalError`, `DiskFull`; what was done until then stays done.
     """
-    result = Scanned()
+    result, status = Scanned(), _Status(indexing)
     deadline = None
     result.activated = _relabel(indexing, progress, stop)
     while not stop():
         looks = _look(indexing, roots, result)
-        _work_on(indexing, progress, stop)
+        status.report()
+        _work_on(indexing, progress, status, stop)
         again = any(look.held or look.overflow for look in looks)
         if indexing.backlog and deadline is None:
             deadline = time.monotonic() + PATIENCE_SECONDS
@@ -64,11 +68,13 @@ def _relabel(indexing: Indexing, progress: Progress, stop: Callable[[], bool]) -
         return indexing.relabel(stop, stage.advance)
 
 
-def _work_on(indexing: Indexing, progress: Progress, stop: Callable[[], bool]) -> None:
+def _work_on(
+    indexing: Indexing, progress: Progress, status: _Status, stop: Callable[[], bool]
+) -> None:
     """Do what is owed, with the models of another leader's making if they change meanwhile."""
     while True:
         try:
-            _work(indexing, progress, stop)
+            _work(indexing, progress, status, stop)
         except StoreMissing:
             if not indexing.targets.are_stale:
                 raise
@@ -87,8 +93,40 @@ def _look(indexing: Indexing, roots: Sequence[str], result: Scanned) -> list[Rec
     return looks
 
 
-def _work(indexing: Indexing, progress: Progress, stop: Callable[[], bool]) -> None:
+def _work(
+    indexing: Indexing, progress: Progress, status: _Status, stop: Callable[[], bool]
+) -> None:
     owed = indexing.journal.counts()["owed"]
     if owed:
         with progress.stage("indexing", owed) as stage:
-            indexing.work(stop, stage.advance)
+
+            def advance(files: int) -> None:
+                stage.advance(files)
+                status.report()
+
+            indexing.work(stop, advance)
+
+
+class _Status:
+    """Tells queries and `indexer status` how far the scan is, at most once a second."""
+
+    _EVERY_SECONDS = 1.0
+
+    def __init__(self, indexing: Indexing) -> None:
+        self._indexing = indexing
+        self._batch = ProgressTracker()
+        self._reporter = StatusReporter(indexing.settings.run, indexing.journal)
+        self._reported_at = -self._EVERY_SECONDS
+
+    def report(self) -> None:
+        now = time.monotonic()
+        if now < self._reported_at + self._EVERY_SECONDS:
+            return
+        self._reported_at = now
+        beat(self._indexing.settings.run)
+        tally, pending = self._indexing.tally, self._indexing.backlog
+        found = self._batch.update(tally.settled, pending)
+        state = "indexing" if found is None else f"indexing: {found}"
+        self._reporter.report(
+            state, pending=pending, progress=found, encoded=tally.encoded, reused=tally.reused
+        )

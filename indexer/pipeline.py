@@ -62,9 +62,14 @@ class Tally:
     unsettled: int = 0
 
     @property
+    def settled(self) -> int:
+        """Files that got an outcome."""
+        return self.indexed + self.refused
+
+    @property
     def finished(self) -> int:
         """Files that left the backlog."""
-        return self.indexed + self.refused + self.unsettled
+        return self.settled + self.unsettled
 
 
 class Pipeline:
@@ -261,8 +266,9 @@ class Pipeline:
         rows = rows.reshape(len(ready), EMBEDDING_SIZE)
         distances = target.clustering.distances(rows)
         labels = [target.clustering.label(int(number)) for number in distances.argmin(axis=1)]
-        # What was in the store before, under another name, did not arrive.
-        came = [row for row, read in enumerate(ready) if read.sha256 not in vectors.sources]
+        # A content arrives once: not under a second name, whether now or later.
+        rows_of = {read.sha256: row for row, read in enumerate(ready)}
+        came = [row for sha256, row in rows_of.items() if sha256 not in vectors.sources]
         arrived = Arrived(target.clustering.generation, distances.min(axis=1)[came])
         records = [
             record_of(read, held, target.collection, vectors.sources.get(read.sha256))

@@ -18,7 +18,7 @@ import numpy as np
 from indexer.fit_process import run_fit
 from indexer.following import until_done
 from indexer.indexing import Indexing
-from shared.errors import ModelError, StoreMissing, TrainingError
+from shared.errors import ModelError, StoreMissing
 from shared.models import Models, Pair
 from shared.reading import Limits
 from shared.roots import read_roots
@@ -70,7 +70,8 @@ def fit_next(settings: Settings, k: int | None, seed: int, *, debug: bool = Fals
 def fit(settings: Settings, k: int | None, seed: int, progress: Progress) -> Pair:
     """Fit a generation on the stored vectors of the current encoder, in this very process.
 
-    Raises `TrainingError` with one line (no points, k too large), and what store and models raise.
+    Raises `TrainingError` with one line (k too large), `StoreMissing` if there are no points, and
+    what store and models raise.
     """
     from indexer.training.clusters import ClusterConfig, cluster_vectors
 
@@ -86,7 +87,7 @@ def fit(settings: Settings, k: int | None, seed: int, progress: Progress) -> Pai
 def read_vectors(settings: Settings, encoder: str, progress: Progress) -> Encoded:
     """Every stored vector of an encoder, as stored, with the path of its picture.
 
-    The store is read as its owner, so that searches are answered meanwhile. Raises `TrainingError`
+    The store is read as its owner, so that searches are answered meanwhile. Raises `StoreMissing`
     if there are none.
     """
     from indexer.training.clusters import Encoded
@@ -97,7 +98,7 @@ def read_vectors(settings: Settings, encoder: str, progress: Progress) -> Encode
     try:
         store = open_store(settings, encoder, role="owner")
     except StoreMissing as error:
-        raise TrainingError(_nothing(settings)) from error
+        raise StoreMissing(_nothing(settings)) from error
     try:
         with progress.stage("Reading vectors", store.count()) as stage:
             for batch in store.scroll(batch_size=_BATCH, with_vectors=True):
@@ -108,7 +109,7 @@ def read_vectors(settings: Settings, encoder: str, progress: Progress) -> Encode
     finally:
         store.close()
     if not paths:
-        raise TrainingError(_nothing(settings))
+        raise StoreMissing(_nothing(settings))
     return Encoded(tuple(paths), np.concatenate(rows), ())
 
 

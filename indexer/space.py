@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 
 from indexer.home import Home
-from indexer.telling import Teller
+from indexer.status_reporter import StatusReporter
 from shared.errors import DiskFull
 from shared.heartbeat import beat
 from shared.settings import Settings
@@ -37,7 +37,7 @@ def check_space(settings: Settings) -> None:
 
 def wait_for_space(home: Home, wait: Callable[[float], bool]) -> bool:
     """Return True once there is room to open the store, False if `wait` was told to stop."""
-    teller, said = Teller(home.settings.run, home.journal), False
+    reporter, said = StatusReporter(home.settings.run, home.journal), False
     while True:
         beat(home.settings.run)
         try:
@@ -45,7 +45,7 @@ def wait_for_space(home: Home, wait: Callable[[float], bool]) -> bool:
         except DiskFull as error:
             if not said:
                 _log.warning("paused: disk full: %s", error)
-            teller.tell(f"paused: disk full: {error}")
+            reporter.report(f"paused: disk full: {error}")
             said = True
         else:
             return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from indexer.health import health
 from indexer.journal import Journal
 from indexer.parts import Parts
 from indexer.roots import Roots
+from shared.daemon_report import DaemonReport, read_report
 from shared.errors import NoModel
 from shared.lock import holder
 from shared.models import Models
@@ -34,19 +36,23 @@ def gather(settings: Settings) -> dict[str, Any]:
         counts, encoder = journal.counts(), _encoder(models)
         collection = encoder["id"] if encoder else ""
         said = journal.said()
-        backlog = counts["owed"] + counts["unsettled"]
+        report = read_report(settings.run)
+        pending = counts["owed"] + counts["unsettled"]
+        if report is not None and not any(counts.values()):  # nothing was listed yet
+            pending = report.backlog
         clusters = _in_order(journal.cluster_sizes(collection))
         return {
             "home": str(settings.home),
-            "state": _state(settings, at_work, said),
+            "state": _state(settings, at_work, report, said),
+            "progress": asdict(report.progress) if report and report.progress else None,
             "pid": at_work[1] if at_work else None,
             "partition": settings.partition or Parts(database).remembered(),
             "images": journal.count_points(collection),
-            "backlog": backlog,
+            "backlog": pending,
             "encoder": encoder,
             "next": _next(models, journal),
             "clusters": clusters,
-            "clustering": _clustering(models, journal, clusters) if encoder else None,
+            "clustering": _clustering(models, journal, clusters, pending) if encoder else None,
             "roots": _roots(roots, journal),
             "refused": [
                 {"root": file.root, "path": shown_path(file.path), "reason": file.reason}
@@ -61,21 +67,25 @@ def gather(settings: Settings) -> dict[str, Any]:
 
 
 def _state(
-    settings: Settings, at_work: tuple[str, int] | None, said: tuple[int, str, int, int] | None
+    settings: Settings,
+    at_work: tuple[str, int] | None,
+    report: DaemonReport | None,
+    said: tuple[int, str, int, int] | None,
 ) -> str:
     """What the process at work said of itself, unless it hangs or has not spoken yet."""
     if at_work is None:
         return "not running"
     command, pid = at_work
     if command != "indexer watch":
-        return f"busy with `{command}`"
-    if said is None or said[0] != pid:
+        return f"busy with `{command}`" + (f": {report.state}" if report else "")
+    state = report.state if report else said[1] if said and said[0] == pid else None
+    if state is None:
         return "starting"
     with contextlib.suppress(OSError):
         if shutil.disk_usage(settings.home).free < _NO_ROOM_BYTES:
             return "paused: disk full: there is no room to write down more"
-    found = health(settings.run, said[1], live=True)
-    return said[1] if found["healthy"] else f"degraded: {found['why']}"
+    found = health(settings.run, state, live=True)
+    return state if found["healthy"] else f"degraded: {found['why']}"
 
 
 def _encoder(models: Models) -> dict[str, Any] | None:
@@ -95,7 +105,9 @@ def _encoder(models: Models) -> dict[str, Any] | None:
     }
 
 
-def _clustering(models: Models, journal: Journal, sizes: dict[str, int]) -> dict[str, Any]:
+def _clustering(
+    models: Models, journal: Journal, sizes: dict[str, int], pending: int
+) -> dict[str, Any]:
     """How well the clusters fit what is stored, see `indexer.drift`."""
     pair = models.current()
     prefix = pair.generation + "/"
@@ -103,6 +115,7 @@ def _clustering(models: Models, journal: Journal, sizes: dict[str, int]) -> dict
         models.about_clustering(pair),
         {label: size for label, size in sizes.items() if label.startswith(prefix)},
         journal.arrivals(pair.encoder, pair.generation),
+        pending,
     )
 
 

@@ -1,4 +1,4 @@
-"""What the daemon says of itself for others to read, in a file of the home's run folder."""
+"""What the indexer at work says of itself, in a file of the home's run folder."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from shared.heartbeat import STALE_SECONDS, seconds_since_beat
 from shared.lock import holder
+from shared.work_progress import WorkProgress
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Version 1 had no `progress`."""
 
 _NAME = "report.json"
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonReport:
-    """One moment of a daemon. `state` as `indexer status` shows it.
+    """One moment of an indexer. `state` is the line that people read.
 
-    `indexed`, `backlog` and `refused` count files; `at` is ISO 8601, UTC: since when it is so.
+    `indexed`, `backlog` (pending) and `refused` count files; `at` is ISO 8601, UTC: since when it
+    is so. `progress`: of the present batch of work, None while there is none.
     """
 
     pid: int
@@ -29,6 +33,12 @@ class DaemonReport:
     backlog: int
     refused: int
     at: str
+    progress: WorkProgress | None = None
+
+    @property
+    def is_indexing(self) -> bool:
+        """Whether images are being added, so that searches find only a part of them."""
+        return self.state.startswith(("indexing", "catching up"))  # the second: version 1
 
 
 def write_report(run: Path, report: DaemonReport) -> bool:
@@ -56,10 +66,10 @@ def remove_report(run: Path) -> None:
 
 
 def read_report(run: Path) -> DaemonReport | None:
-    """What the running daemon said last.
+    """What the indexer at work said last.
 
-    None when no daemon runs, when it hangs (no heartbeat for `STALE_SECONDS`), when it could not
-    write, or when the file is damaged or of another version.
+    None when no indexer runs, when it hangs (no heartbeat for `STALE_SECONDS`), when it could not
+    write, or when the file is damaged or of a later version.
     """
     report = _read(run / _NAME)
     if report is None:
@@ -73,7 +83,7 @@ def read_report(run: Path) -> DaemonReport | None:
 def _read(path: Path) -> DaemonReport | None:
     try:
         value = json.loads(path.read_bytes())
-        if value.pop("format") != FORMAT_VERSION:
+        if value.pop("format") not in (1, FORMAT_VERSION):
             return None
         return DaemonReport(
             pid=int(value["pid"]),
@@ -82,6 +92,16 @@ def _read(path: Path) -> DaemonReport | None:
             backlog=int(value["backlog"]),
             refused=int(value["refused"]),
             at=str(value["at"]),
+            progress=_progress(value.get("progress")),
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def _progress(value: Any) -> WorkProgress | None:
+    if value is None:
+        return None
+    left = value["seconds_left"]
+    return WorkProgress(
+        int(value["done"]), int(value["total"]), None if left is None else float(left)
+    )

@@ -6,6 +6,7 @@ LookalikeError
 │   └── ImageChanged    the file changed while it was read; try it again later
 ├── QueryError          a question that cannot be asked (no such file, a URL that fails)
 │   └── ImageUnknown    no indexed image has the id
+├── NotReady            nothing can be searched yet, an indexer is at work
 ├── ServiceError        a search service that cannot be reached or does not answer as one
 ├── ModelError          a bundle or clustering that is missing, damaged or of another version
 │   └── NoModel         nothing has been trained yet
@@ -60,6 +61,10 @@ class ModelError(LookalikeError):
 
 class NoModel(ModelError):
     """No encoder and clustering are current in this home."""
+
+
+class NotReady(LookalikeError):
+    """Nothing can be searched yet; the message says what the indexer at work is doing."""
 
 
 class StoreError(LookalikeError):

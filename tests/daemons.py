@@ -53,10 +53,16 @@ class Watch:
     """A running `indexer watch`. As a context, it is killed at the end if it still runs.
 
     `under`: a command that runs the rest of its line in its own place, `setpriv ...` for one.
+    `command`: what runs in place of `watch`.
     """
 
     def __init__(
-        self, home: Path, *arguments: str | Path, under: Sequence[str] = (), **environment: str
+        self,
+        home: Path,
+        *arguments: str | Path,
+        under: Sequence[str] = (),
+        command: Sequence[str] = ("watch",),
+        **environment: str,
     ) -> None:
         self.home = home
         self.log = home.parent / f"{home.name}-watch.log"
@@ -64,7 +70,7 @@ class Watch:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [
-                    *(*under, sys.executable, "-m", "indexer", "watch", "--home", home),
+                    *(*under, sys.executable, "-m", "indexer", *command, "--home", home),
                     *map(str, arguments),
                 ],
                 env=os.environ | quick | environment,

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from indexer.cli.console import DebugOption, HomeOption, StopSignals, reported_errors, say
+from indexer.cli.console import (
+    DebugOption,
+    HomeOption,
+    StopSignals,
+    indexed_home,
+    reported_errors,
+    say,
+)
 
 
 def backup(
@@ -20,7 +27,7 @@ def backup(
     debug: DebugOption = False,
 ) -> None:
     """Write models, points, journal and settings into one file. Pictures are not in it."""
-    with reported_errors(debug):
+    with reported_errors(debug), indexed_home(home):
         from indexer.backup.making import make_backup
         from indexer.cli.progress import progress
         from shared.settings import load_settings

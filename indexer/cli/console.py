@@ -45,6 +45,16 @@ def say(message: str) -> None:
 
 
 @contextlib.contextmanager
+def indexed_home(home: Path | None) -> Iterator[None]:
+    """Raise `NotReady`, which says what another indexer is doing, where nothing is indexed yet."""
+    from shared.readiness import explained
+    from shared.settings import load_settings
+
+    with explained(load_settings({"home": home}).run):
+        yield
+
+
+@contextlib.contextmanager
 def reported_errors(debug: bool) -> Iterator[None]:
     """Turns an error into one line and exit code 1; with `debug` its traceback comes first."""
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer.cli.console import DebugOption, HomeOption, StopSignals, reported_errors
+from indexer.cli.console import DebugOption, HomeOption, StopSignals, indexed_home, reported_errors
 from shared.report import escape
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def doctor(
 
     Refused files and suspended deletions are listed; they are not wrong.
     """
-    with reported_errors(debug):
+    with reported_errors(debug), indexed_home(home):
         from indexer.checkup import check_up
         from indexer.cli.progress import progress
         from indexer.parts import with_remembered_part

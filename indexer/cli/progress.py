@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 from shared.types import Progress, Stage
+from shared.work_progress import duration
 
 
 def progress() -> Progress:
@@ -47,6 +48,9 @@ class _TerminalProgress:
             class Bar:
                 def advance(self, n: int = 1) -> None:
                     bars.advance(task, n)
+                    one = bars.tasks[0]
+                    if one.total is not None and one.completed > one.total:
+                        bars.update(task, total=one.completed)
 
                 def note(self, text: str) -> None:
                     bars.update(task, note=text)
@@ -77,13 +81,15 @@ class _Lines:
 
     def advance(self, n: int = 1) -> None:
         self._done += n
+        if self._total:
+            self._total = max(self._total, self._done)
         now = time.monotonic()
         if now - self._shown >= self._EVERY_SECONDS:
             self._shown = now
             left = ""
             if self._total and self._done:
                 seconds = (now - self._started) * (self._total - self._done) / self._done
-                left = f", {seconds:.0f} s left"
+                left = f", {duration(seconds)} left"
             self._print(f"{self._count()}{left}")
 
     def note(self, text: str) -> None:

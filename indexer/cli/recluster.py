@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from indexer.cli.console import DebugOption, HomeOption, StopSignals, reported_errors, say
+from indexer.cli.console import (
+    DebugOption,
+    HomeOption,
+    StopSignals,
+    indexed_home,
+    reported_errors,
+    say,
+)
 
 
 def recluster(
@@ -17,7 +24,7 @@ def recluster(
     debug: DebugOption = False,
 ) -> None:
     """Fit new clusters on the stored vectors and move to them, without downtime."""
-    with reported_errors(debug):
+    with reported_errors(debug), indexed_home(home):
         from indexer.cli.encoder_options import cluster_count
         from indexer.cli.progress import progress
         from indexer.partition import require_leader

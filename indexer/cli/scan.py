@@ -114,7 +114,10 @@ def _scan(home: Home, roots: list[str], stop: StopSignals, fail_fast: bool, as_j
     from indexer.cli.progress import progress
     from indexer.indexing import Indexing
     from indexer.once import scan_once
+    from shared.daemon_report import remove_report
 
+    run = home.settings.run
+    remove_report(run)  # a process that was killed may have had this very id
     indexing = Indexing(home, stays=fail_fast)
     try:
         scanned = scan_once(indexing, roots, progress(), stop)
@@ -123,10 +126,11 @@ def _scan(home: Home, roots: list[str], stop: StopSignals, fail_fast: bool, as_j
             home.journal.count_points(indexing.targets.current.collection),
         )
     finally:
+        remove_report(run)
         indexing.close()
     _report(scanned, tally, images, as_json)
     if scanned.stopped:
-        say("stopped: what is left stays owed to the next scan")
+        say("stopped: the next scan goes on with what is pending")
         raise typer.Exit(1)
 
 

@@ -18,7 +18,7 @@ def status(
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show images, clusters, backlog, refused files and why, encoder and disk use."""
+    """Show images, clusters, pending and refused files and why, encoder and disk use."""
     with reported_errors(debug):
         from indexer.status import gather
         from shared.errors import LookalikeError
@@ -41,7 +41,7 @@ def status(
 def _print(found: dict[str, Any]) -> None:
     encoder, disk = found["encoder"], found["disk_bytes"]
     _line("state", found["state"] + (f" (process {found['pid']})" if found["pid"] else ""))
-    _line("images", f"{found['images']:,} indexed, {found['backlog']:,} to do")
+    _line("images", f"{found['images']:,} indexed, {found['backlog']:,} pending")
     if found["partition"] not in (None, "1/1"):
         _line("partition", found["partition"])
     if encoder:
@@ -53,7 +53,7 @@ def _print(found: dict[str, Any]) -> None:
             _line("", f"{label:>8} {size:>8,} {'█' * round(share * 40)}")
         _print_clustering(found["clustering"])
     else:
-        _line("encoder", "none yet: run `indexer watch DIR`")
+        _line("encoder", "none yet" + ("" if found["pid"] else ": run `indexer watch DIR`"))
     if found["next"] and encoder and found["next"]["id"] == encoder["id"]:
         _line("next", f"clusters {found['next']['generation']}: the images are being relabelled")
     elif found["next"]:
@@ -89,7 +89,10 @@ def _print_clustering(found: dict[str, Any]) -> None:
             "those that were fitted",
         )
     why = found["recluster"]["why"]
-    _line("recluster", f"`indexer recluster` is worth it: {why}" if why else "no reason to")
+    if found["recluster"]["waits"]:
+        _line("recluster", "judged once the pending images are indexed")
+    else:
+        _line("recluster", f"`indexer recluster` is worth it: {why}" if why else "no reason to")
 
 
 def _line(name: str, text: str) -> None:

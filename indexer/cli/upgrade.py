@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.cli.console import DebugOption, HomeOption, StopSignals, reported_errors, say
+from indexer.cli.console import (
+    DebugOption,
+    HomeOption,
+    StopSignals,
+    indexed_home,
+    reported_errors,
+    say,
+)
 
 if TYPE_CHECKING:
     from shared.settings import Settings
@@ -33,7 +40,7 @@ def upgrade(
     debug: DebugOption = False,
 ) -> None:
     """Move to another encoder: fill its collection while the old one answers, then switch."""
-    with reported_errors(debug):
+    with reported_errors(debug), indexed_home(home):
         from indexer.upgrading import begin, roll_back
         from shared.models import Models
         from shared.settings import load_settings

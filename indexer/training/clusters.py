@@ -117,17 +117,24 @@ def clustering_about(
 ) -> dict[str, Any]:
     """What every new generation tells about itself, as JSON values for `Models.add_clustering`.
 
-    `vectors`: float32 (n, 512), those that it was fitted on. `mean_distance` is theirs from the
-    nearest centroid, against which drift is measured; `calibration` tells what searches find.
+    `vectors`: float32 (n, 512), those that it was fitted on. `mean_distance` is that of the
+    `distinct` ones from the nearest centroid, against which drift is measured: of copies, one
+    arrives. `calibration` tells what searches find.
     """
     clustering = Clustering("", "g1", found.centroids)
-    distances = clustering.distances(vectors).min(axis=1)
+    distances = clustering.distances(vectors).min(axis=1)[_distinct(vectors)]
     calibration = calibrate(vectors, clustering, config.seed)
     return found.about() | {
         "seed": config.seed,
+        "distinct": len(distances),
         "mean_distance": float(distances.mean(dtype=np.float64)),
         "calibration": calibration and calibration.to_json(),
     }
+
+
+def _distinct(vectors: Embeddings) -> list[int]:
+    """The row of one of each vector: copies of a picture have the same one."""
+    return list({hash(vector.tobytes()): row for row, vector in enumerate(vectors)}.values())
 
 
 def _clustered(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from searcher.cli.console import DebugOption, HomeOption, reported_errors
+from searcher.cli.console import DebugOption, HomeOption, reported_errors, searched_home
 from searcher.cli.destinations import SHEET_SUFFIXES
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def clusters(
     """
     if sheet is not None and sheet.suffix.lower() not in SHEET_SUFFIXES:
         raise typer.BadParameter(f"--sheet {sheet}: use a name in {', '.join(SHEET_SUFFIXES)}")
-    with reported_errors(debug):
+    with reported_errors(debug), searched_home(home):
         import json
 
         from searcher.cli.console import write, write_bytes

@@ -59,6 +59,27 @@ def wants_color() -> bool:
 
 
 @contextlib.contextmanager
+def searched_home(home: Path | None) -> Iterator[None]:
+    """Tells what an indexer at work on the home means for a search: that there is nothing to search
+    yet (`NotReady`), or in a remark at the end that more images are coming.
+
+    The remark goes to standard error: it changes from second to second, and what is on standard
+    output must not. With `LOOKALIKE_URL` another machine answers, and says it itself.
+    """
+    from shared.readiness import explained, indexing_remark
+    from shared.settings import load_settings
+
+    settings = load_settings({"home": home})
+    if settings.url is not None:
+        yield
+        return
+    with explained(settings.run):
+        yield
+    if remark := indexing_remark(settings.run):
+        say(remark)
+
+
+@contextlib.contextmanager
 def reported_errors(debug: bool) -> Iterator[None]:
     """Turns an error into one line and exit code 1; with `debug` its traceback comes first."""
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from searcher.cli.console import DebugOption, HomeOption, reported_errors
+from searcher.cli.console import DebugOption, HomeOption, reported_errors, searched_home
 
 MOST_RESULTS = 1_000
 
@@ -63,7 +63,7 @@ def evaluate(
     itself indexed is left out of its own answers. Files that cannot be read are counted and passed
     over.
     """
-    with reported_errors(debug):
+    with reported_errors(debug), searched_home(home):
         if figure is not None:
             _check_figure(figure)
         import json

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from searcher.cli.console import DebugOption, HomeOption, reported_errors
+from searcher.cli.console import DebugOption, HomeOption, reported_errors, searched_home
 
 
 class TierChoice(StrEnum):
@@ -42,7 +42,7 @@ def groups(
 
     The largest picture of a group comes first, as the one to keep; that is only a suggestion.
     """
-    with reported_errors(debug):
+    with reported_errors(debug), searched_home(home):
         import json
 
         from searcher.cli.console import write, write_bytes

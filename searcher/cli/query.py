@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from searcher.cli.console import DebugOption, HomeOption, reported_errors
+from searcher.cli.console import DebugOption, HomeOption, reported_errors, searched_home
 from searcher.cli.destinations import SHEET_SUFFIXES
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def query(
     _check_output(paths=paths, null=null, as_json=as_json, sheet=sheet)
     _check_examples(images or [], together=together, against=against or [], at_random=at_random)
     least = _tier(tier)
-    with reported_errors(debug):
+    with reported_errors(debug), searched_home(home):
         request = _request(
             number=number,
             probes=_probes(probes, exact=exact, recall=recall),

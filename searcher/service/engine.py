@@ -22,6 +22,7 @@ from searcher.search import Searcher
 from searcher.service.asking import Asking, Found, Upload
 from shared.decoding.decoders import Decoders
 from shared.errors import LookalikeError, StoreError, StoreMissing
+from shared.readiness import explained
 from shared.reading import Limits
 from shared.roots import FILE_NAME as ROOTS_FILE
 from shared.roots import known_roots
@@ -53,7 +54,8 @@ class Engine:
     """Answers questions of one home. Safe to call from several threads.
 
     Every method raises `LookalikeError`: `NoModel` before any training, `StoreMissing` before any
-    scan. A home that changes is followed: a new encoder, new clusters, another root.
+    scan, `NotReady` in their place while an indexer is at work. A home that changes is followed: a
+    new encoder, new clusters, another root.
     """
 
     def __init__(self, settings: Settings, *, decoders: int, keeper: Keeper | None = None) -> None:
@@ -97,16 +99,17 @@ class Engine:
 
     def consistent(self, ask: Callable[[Opened], Result]) -> Result:
         """What `ask` finds, with one pair of encoder and clusters from begin to end."""
-        for _ in range(_ATTEMPTS):
-            opened = self.opened()
-            try:
-                found = ask(opened)
-            except LookalikeError:
-                if self._opened is opened and opened.home.is_current:
-                    raise
-                continue  # its decoders and its store may be closed by now
-            if opened.home.is_current:
-                return found
+        with explained(self.settings.run):
+            for _ in range(_ATTEMPTS):
+                opened = self.opened()
+                try:
+                    found = ask(opened)
+                except LookalikeError:
+                    if self._opened is opened and opened.home.is_current:
+                        raise
+                    continue  # its decoders and its store may be closed by now
+                if opened.home.is_current:
+                    return found
         raise StoreMissing("the clusters are changing: try again")
 
     def answer(self, asking: Asking) -> Found:

@@ -22,6 +22,7 @@ from shared.errors import (
     LookalikeError,
     ModelError,
     NoModel,
+    NotReady,
     QueryError,
     StoreBusy,
     StoreError,
@@ -81,6 +82,8 @@ def as_problem(error: Exception) -> Problem:
             return Problem(400, "the request ended before its body did")
         case HTTPException():
             return Problem(error.status_code, str(error.detail), error.headers)
+        case NotReady():
+            return _not_ready(str(error))
         case NoModel():
             return _not_ready("no model answers yet: run `indexer watch` or `indexer train`")
         case StoreMissing():

@@ -23,12 +23,16 @@ def indexing_json(run: Path) -> dict[str, Any] | None:
     report = read_report(run)
     if report is None:
         return None
+    progress = report.progress
     return {
         "state": report.state,
         "indexed": report.indexed,
         "backlog": report.backlog,
         "refused": report.refused,
         "at": report.at,
+        "done": progress and progress.done,
+        "total": progress and progress.total,
+        "seconds_left": progress and progress.seconds_left,
     }
 
 

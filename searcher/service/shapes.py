@@ -177,13 +177,18 @@ class ClusterImages(Shape):
 
 
 class Indexing(Shape):
-    """What the indexer says of itself."""
+    """What the indexer at work says of itself. `state` is the line for people, `backlog` the number
+    of pending files. `done` and `total` count the present batch of work, null while there is none;
+    `seconds_left` is null until it can be estimated."""
 
     state: str
     indexed: Count
     backlog: Count
     refused: Count
     at: str
+    done: Count | None
+    total: Count | None
+    seconds_left: Annotated[float, Field(ge=0)] | None
 
 
 class Limits(Shape):

@@ -5,7 +5,10 @@ import { count, plural } from "./format.js";
 
 const AGAIN_MS = 5000;
 
-/** @typedef {{state: string | null, backlog?: number, images: number}} Report no indexer: no state */
+/**
+ * @typedef {{state: string | null, backlog?: number, done?: number | null, total?: number | null,
+ *   images: number}} Report without an indexer there is no state
+ */
 
 /**
  * Follow the indexer for as long as the page is open.
@@ -15,15 +18,19 @@ const AGAIN_MS = 5000;
 export function followIndexer(changed) {
   /** @type {number | undefined} */ let images;
   /** @type {string | undefined} */ let pair;
+  /** @type {boolean | undefined} */ let running;
   let stale = false;
   const source = new EventSource("/events");
   source.addEventListener("open", () => lost(false));
   source.addEventListener("indexing", (event) => {
     const report = /** @type {Report} */ (JSON.parse(event.data));
     stale ||= images !== undefined && report.images !== images;
+    const first = images === 0 && report.images > 0;
+    const other = running !== undefined && running !== Boolean(report.state);
     images = report.images;
+    running = Boolean(report.state);
     show(report);
-    if (stale && !report.backlog) {
+    if ((stale && (first || !report.backlog)) || (other && !images)) {
       stale = false;
       changed();
     }
@@ -44,17 +51,15 @@ export function showCount(images) {
   byId("images").textContent = plural(images, "picture");
 }
 
-function show(/** @type {Report} */ { state, backlog, images }) {
+function show(/** @type {Report} */ { state, backlog, done, total, images }) {
   showCount(images);
-  const told = backlog > 0 || /^(degraded|paused|relabelling|training)/.test(state ?? "");
+  const told = backlog > 0 || /^(degraded|paused|relabelling|fitting|waiting)/.test(state ?? "");
   byId("indexing").hidden = !told;
   if (!told) return;
   byId("indexing-state").textContent = state;
-  const [, done, all] =
-    state?.match(/([\d,]+) of ([\d,]+)/)?.map((one) => Number(one.replaceAll(",", ""))) ?? [];
   const bar = byId("indexing-bar");
-  bar.hidden = !all;
-  if (all) Object.assign(bar, { max: all, value: done, title: `${count(all - done)} to go` });
+  bar.hidden = !total;
+  if (total) Object.assign(bar, { max: total, value: done, title: `${count(total - done)} to go` });
 }
 
 function lost(/** @type {boolean} */ is) {

@@ -59,7 +59,7 @@ export async function show(state, { quietly = false } = {}) {
       swap(
         await (state.cluster === null ? clustersView(signal) : clusterView(state.cluster, signal)),
       );
-    else if (!state.examples.length) swap(await startView(signal));
+    else if (!state.examples.length) swap(await startView(signal, Boolean(stats.indexing)));
     else if (isAskable(state)) showAnswer(state, await ask(state, signal));
     else swap(unaskable(state));
   } catch (error) {
@@ -124,14 +124,14 @@ function fail(/** @type {any} */ error, /** @type {State} */ state) {
   if (error.retryAfter) again = setTimeout(() => show(current()), error.retryAfter * 1000);
   if (isAboutFilter(error.message)) filterProblem(error.message);
   else if (state.view === "search" && state.examples.length)
-    complain(named(error.message, state) + (error.retryAfter ? ". Trying again by itself." : ""));
+    complain(named(error.message, state) + (error.retryAfter ? ". Retrying automatically." : ""));
   else
     swap(
       h(
         "div",
         { class: "nothing", role: "alert" },
         h("p", {}, ...ticked(sentence(error.message))),
-        error.retryAfter ? h("p", {}, "Trying again by itself.") : null,
+        error.retryAfter ? h("p", {}, "Retrying automatically.") : null,
         h("button", { type: "button", onclick: () => show(current()) }, "Try again"),
       ),
     );

@@ -8,8 +8,12 @@ import { addressOf } from "./state.js";
 
 const MOST = 18;
 
-/** @param {AbortSignal} signal @returns {Promise<HTMLElement>} */
-export async function startView(signal) {
+/**
+ * @param {AbortSignal} signal
+ * @param {boolean} indexing whether an indexer is at work: then nobody is told to run one
+ * @returns {Promise<HTMLElement>}
+ */
+export async function startView(signal, indexing) {
   const { clusters } = await call("/clusters?samples=6", { signal });
   const samples = mixed(clusters.map((/** @type {any} */ one) => one.samples)).slice(0, MOST);
   if (!samples.length)
@@ -20,9 +24,8 @@ export async function startView(signal) {
       h(
         "p",
         {},
-        "Run ",
-        h("code", {}, "indexer watch FOLDER"),
-        " beside this service. Pictures appear here as they come in.",
+        ...(indexing ? [] : ["Run ", h("code", {}, "indexer watch FOLDER"), " beside this service. "]),
+        "Pictures appear here as they come in.",
       ),
     );
   return h(

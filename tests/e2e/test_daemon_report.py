@@ -33,7 +33,8 @@ def test_it_follows_the_backlog_and_goes_with_the_daemon(home: Path, photos: Pat
         seen = _followed(home, lambda report: (report.indexed, report.backlog) == (138, 0))
         busy = [report for report in seen if report.backlog]
         assert busy
-        assert all(report.state.startswith("catching up") for report in busy)
+        assert all(report.state.startswith("indexing: ") for report in busy)
+        assert all(report.state == f"indexing: {report.progress}" for report in busy)
         last = _followed(home, lambda report: report.refused == 1)[-1]
         assert last.pid == watch.process.pid
         assert watch.stop() == 0
@@ -57,4 +58,28 @@ def test_it_says_that_it_waits_for_its_first_pictures(tmp_path: Path) -> None:
         assert (found[-1].indexed, found[-1].backlog) == (0, 0)
         draw_photos(photos, 4)
         seen = _followed(home, lambda report: report.state == "watching" and report.indexed == 12)
-        assert any(report.state.startswith("training") and report.backlog == 12 for report in seen)
+        fitting = "fitting clusters of 12 images"
+        assert any((one.state, one.backlog) == (fitting, 12) for one in seen)
+
+
+def test_progress_adds_up_while_files_arrive_and_disappear(home: Path, photos: Path) -> None:
+    with Watch(home, photos):
+        _followed(home, lambda report: (report.state, report.indexed) == ("watching", 18))
+        seen: list[DaemonReport] = []
+        for part in ("a", "b", "c"):
+            draw_photos(photos / part, 60)
+            seen += _followed(home, lambda report: report.is_indexing)
+            for file in sorted((photos / part / "red").iterdir())[::2]:
+                file.unlink()
+        whole = 18 + 3 * (180 - 30)
+        seen += _followed(home, lambda one: (one.state, one.indexed) == ("watching", whole))
+    done = 0
+    for report in seen:
+        if report.progress is None:
+            done = 0
+            continue
+        assert done <= report.progress.done <= report.progress.total
+        assert report.progress.total - report.progress.done == report.backlog
+        done = report.progress.done
+    assert done == 0
+    assert any(report.progress for report in seen)

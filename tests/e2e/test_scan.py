@@ -36,7 +36,7 @@ def test_a_scan_indexes_refuses_and_is_idempotent(home: Path, photos: Path) -> N
     assert reasons["empty.png"] == "is empty"
     text = indexer("status", "--home", home).stdout
     assert "broken.jpg: is damaged" in text
-    assert "18 indexed, 0 to do" in text
+    assert "18 indexed, 0 pending" in text
 
 
 def test_changes_renames_and_deletions_are_followed(home: Path, photos: Path) -> None:
@@ -47,7 +47,8 @@ def test_changes_renames_and_deletions_are_followed(home: Path, photos: Path) ->
     found = _scan(home, photos)
     assert (found["images"], found["encoded"], found["reused"]) == (17, 0, 7)
     assert found["deleted"] == 7
-    paths = searcher("query", photos / "rouge/0.jpg", "--home", home, "--paths", "-n", "99").stdout
+    options = ("--home", home, "--self", "--paths", "-n", "99")
+    paths = searcher("query", photos / "rouge/0.jpg", *options).stdout
     assert str(photos / "rouge/0.jpg") in paths.splitlines()
     assert "/red/" not in paths
 
@@ -189,6 +190,7 @@ def test_a_new_generation_relabels_without_a_mixture(home: Path, photos: Path) -
     told = status(home)
     assert told["encoder"]["generation"] == "g2"
     assert set(told["clusters"]) == {"g2/0", "g2/1"}
-    answer = json.loads(searcher("query", photos / "red/0.jpg", "--home", home, "--json").stdout)
+    one = ("--home", home, "--probes", "1", "--json")
+    answer = json.loads(searcher("query", photos / "red/0.jpg", *one).stdout)
     assert answer["cluster"].startswith("g2/")
     assert {result["cluster"] for result in answer["results"]} == {answer["cluster"]}

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.any_store
 
 
 def _found(home: Path, query: Path) -> list[str]:
-    return searcher("query", query, "--home", home, "--paths", "-n", "99").stdout.splitlines()
+    options = ("--home", home, "--self", "--paths", "-n", "99")
+    return searcher("query", query, *options).stdout.splitlines()
 
 
 def test_a_dropped_picture_is_found_by_a_query_beside_the_daemon(

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,15 @@ import pytest
 from shared.daemon_report import DaemonReport, read_report, remove_report, write_report
 from shared.heartbeat import STALE_SECONDS, beat
 from shared.lock import HomeLock
+from shared.work_progress import WorkProgress
 
-REPORT = DaemonReport(os.getpid(), "catching up 2 of 9", 1, 7, 1, "2026-01-02T03:04:05+00:00")
+REPORT = DaemonReport(
+    os.getpid(),
+    "indexing: 2 of 9, 3 s left",
+    *(1, 7, 1),
+    "2026-01-02T03:04:05+00:00",
+    WorkProgress(2, 9, 3.0),
+)
 
 
 @pytest.fixture
@@ -66,6 +74,8 @@ def test_a_daemon_that_hangs_reports_nothing(run: Path) -> None:
         b"null",
         json.dumps({"format": 1}).encode(),
         json.dumps({"format": 1, "pid": None}).encode(),
+        json.dumps({"format": 2} | asdict(REPORT) | {"progress": 7}).encode(),
+        json.dumps({"format": 2} | asdict(REPORT) | {"progress": {"done": 1}}).encode(),
     ],
 )
 def test_a_damaged_file_is_none(run: Path, damaged: bytes) -> None:
@@ -73,11 +83,20 @@ def test_a_damaged_file_is_none(run: Path, damaged: bytes) -> None:
     assert read_report(run) is None
 
 
-def test_another_version_is_none(run: Path) -> None:
+def test_a_later_version_is_none(run: Path) -> None:
     write_report(run, REPORT)
     value = json.loads((run / "report.json").read_text())
-    (run / "report.json").write_text(json.dumps(value | {"format": 2}))
+    (run / "report.json").write_text(json.dumps(value | {"format": 3}))
     assert read_report(run) is None
+
+
+def test_the_first_version_is_read_without_progress(run: Path) -> None:
+    state, at = "catching up 2 of 9", REPORT.at
+    value = {"format": 1, "pid": os.getpid(), "state": state, "at": at}
+    (run / "report.json").write_text(json.dumps(value | {"indexed": 1, "backlog": 7, "refused": 1}))
+    found = read_report(run)
+    assert found == replace(REPORT, state=state, progress=None)
+    assert found.is_indexing
 
 
 def test_what_cannot_be_written_leaves_no_older_report(run: Path) -> None:

@@ -50,7 +50,7 @@ def test_all_is_well() -> None:
         "imbalance": 1.6,
         "fitted_imbalance": 1.6,
         "drift": None,
-        "recluster": {"worth_it": False, "why": None},
+        "recluster": {"worth_it": False, "why": None, "waits": False},
     }
 
 
@@ -82,6 +82,25 @@ def test_growth_and_swelling_are_reasons() -> None:
         "the largest cluster has 2.4 times an even share, 1.6 when it was fitted"
     )
     assert not judge(ABOUT, {"g1/0": 700, "g1/1": 250, "g1/2": 250}, None)["recluster"]["worth_it"]
+
+
+def test_copies_count_once_among_the_fitted_as_among_the_arrived() -> None:
+    about = {"k": 2, "sizes": [600, 400], "distinct": 500, "mean_distance": 0.8}
+    assert fitted_on(about) == Spread(500, 0.8)
+    found = judge(about, {"g1/0": 600, "g1/1": 400}, Spread(500, 0.8))
+    assert (found["fitted_images"], found["drift"]) == (1000, None)
+    newer = judge(about, EVEN, Spread(600, (500 * 0.8 + 100 * 1.2) / 600))
+    assert newer["drift"]["images"] == 100
+    assert newer["recluster"]["worth_it"]
+
+
+def test_nothing_is_advised_while_many_files_are_pending() -> None:
+    first_folder = Spread(300, 0.8 * 1.2)
+    sizes = {"g1/0": 300}
+    assert judge(ABOUT, sizes, first_folder)["recluster"]["worth_it"]
+    during = judge(ABOUT, sizes, first_folder, pending=700)["recluster"]
+    assert during == {"worth_it": False, "why": None, "waits": True}
+    assert judge(ABOUT, sizes, first_folder, pending=15)["recluster"]["worth_it"]
 
 
 def test_an_older_clustering_is_judged_as_far_as_it_tells() -> None:
