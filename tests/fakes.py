@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shared.conditions import FIELDS, Condition
 from shared.errors import StoreError, StoreMissing
-from shared.store.protocol import Probe, validated
+from shared.store.protocol import Indexed, Probe, validated
 from shared.types import (
     EMBEDDING_SIZE,
     Embeddings,
@@ -90,9 +90,13 @@ class MemoryStore:
         records = [record for record, _ in self._open().values()]
         return sum(_meets(record, cluster, where) for record in records)
 
+    def facet(self, field: Indexed) -> dict[str, int]:
+        held = [getattr(record, field) for record, _ in self._open().values()]
+        values = [one for some in held for one in (some if isinstance(some, tuple) else (some,))]
+        return {value: values.count(value) for value in sorted(set(values))}
+
     def cluster_sizes(self) -> dict[str, int]:
-        labels = [label for record, _ in self._open().values() for label in record.cluster]
-        return {label: labels.count(label) for label in sorted(set(labels))}
+        return self.facet("cluster")
 
     def flush(self) -> None:
         self._open()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from searcher.answer import Answer, Took
 from searcher.opening import Home
+from searcher.query.conditions import resolve
 from searcher.query.identity import NO_OWN, OwnImages, own_images
 from searcher.query.options import Request
 from searcher.query.source import Query, joined, naming, read_query
@@ -134,6 +135,7 @@ def answer(
     `roots`: the folder of each root id. Raises what `Searcher` raises, and `ImageUnknown`.
     """
     started = perf_counter()
+    request = replace(request, where=resolve(request.where, searcher.store))
     points = [one.query.point for one in question.examples if one.query.point]
     stored = searcher.store.get(points, with_vectors=True) if points else {}
     records: list[ImageRecord] = []

@@ -12,7 +12,7 @@ import numpy as np
 from shared.conditions import Condition
 from shared.errors import StoreBusy, StoreError
 from shared.store import wire
-from shared.store.protocol import Probe, validated
+from shared.store.protocol import Indexed, Probe, validated
 from shared.types import Embeddings, ImageRecord, ScoredImage, StoredImage
 
 if TYPE_CHECKING:
@@ -184,9 +184,9 @@ class RemoteStore:
         answer, _ = self._ask("count", cluster=cluster, where=wire.pack_where(where))
         return int(answer["count"])
 
-    def cluster_sizes(self) -> dict[str, int]:
-        """Points per cluster label, over all generations present, by label."""
-        return dict(self._ask("cluster_sizes")[0]["sizes"])
+    def facet(self, field: Indexed) -> dict[str, int]:
+        """How many points have each value of a payload field, by value."""
+        return dict(self._ask("facet", field=field)[0]["counts"])
 
     def flush(self) -> None:
         """Make everything acknowledged so far durable and quick to load."""

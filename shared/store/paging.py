@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from shared.store.protocol import Indexed
 from shared.types import StoredImage
 
 IDS_PER_PAGE = 10_000
@@ -14,7 +15,7 @@ Item = TypeVar("Item")
 
 
 class Paged(ABC):
-    """`scroll` and `ids` of a `VectorStore`, made from pages."""
+    """`scroll`, `ids` and `cluster_sizes` of a `VectorStore`, made from its other verbs."""
 
     @abstractmethod
     def page(
@@ -25,6 +26,14 @@ class Paged(ABC):
     @abstractmethod
     def id_page(self, after: str | None, limit: int) -> tuple[list[str], str | None]:
         """Up to `limit` ids from `after` on, and where the next page starts."""
+
+    @abstractmethod
+    def facet(self, field: Indexed) -> dict[str, int]:
+        """How many points have each value of a payload field."""
+
+    def cluster_sizes(self) -> dict[str, int]:
+        """Points per cluster label, over all generations present, by label."""
+        return self.facet("cluster")
 
     def scroll(
         self, *, batch_size: int = 1000, with_vectors: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,12 @@ from numpy.typing import NDArray
 from shared.conditions import Condition
 from shared.errors import VectorRefused
 from shared.types import EMBEDDING_SIZE, Embeddings, ImageRecord, ScoredImage, StoredImage
+
+Indexed = Literal["cluster", "root", "folders"]
+"""Payload fields with a keyword index, whose values can be counted."""
+
+MOST_VALUES = 1_000_000
+"""Values of a field that `facet` counts: more labels or folders than any collection has."""
 
 UNIT_TOLERANCE = 1e-3
 """How far a row's L2 length may be from 1. float32 rounding is 1e-6, int8 encoders keep to 1e-4."""
@@ -91,6 +97,13 @@ class VectorStore(Protocol):
 
     def count(self, cluster: str | None = None, where: Sequence[Condition] = ()) -> int:
         """Exact number of points that meet `where`, of one cluster or of all."""
+        ...
+
+    def facet(self, field: Indexed) -> dict[str, int]:
+        """Return how many points have each value of a payload field; values of none are left out.
+
+        At most `MOST_VALUES` values are counted.
+        """
         ...
 
     def cluster_sizes(self) -> dict[str, int]:

@@ -8,14 +8,14 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from shared.errors import LookalikeError, StoreBusy, StoreError
 from shared.store import wire
 from shared.store.collections import EdgeCollections
 from shared.store.edge.queries import Hit
 from shared.store.edge.store import EdgeStore
-from shared.store.protocol import Probe
+from shared.store.protocol import Indexed, Probe
 from shared.types import Embeddings
 
 MAX_CONNECTIONS = 32
@@ -196,8 +196,10 @@ def _answer_of(
         case "count":
             where = wire.unpack_where(header["where"])
             answer = {"count": store.count(header["cluster"], where)}
-        case "cluster_sizes":
-            answer = {"sizes": store.cluster_sizes()}
+        case "facet":
+            if header["field"] not in get_args(Indexed):
+                raise ValueError(f"field {header['field']!r} has no index")
+            answer = {"counts": store.facet(header["field"])}
         case "flush":
             store.flush()
         case "tidy":

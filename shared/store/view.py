@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from shared.conditions import Condition
 from shared.errors import StoreError
 from shared.store.paging import Paged
-from shared.store.protocol import Probe
+from shared.store.protocol import Indexed, Probe
 from shared.types import Embeddings, ImageRecord, ScoredImage, StoredImage
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ class SharedStore(Paged):
         """Exact number of points that meet `where`, of one cluster or of all."""
         return self._run(lambda store: store.count(cluster, where))
 
-    def cluster_sizes(self) -> dict[str, int]:
-        """Points per cluster label, over all generations present, by label."""
-        return self._run(lambda store: store.cluster_sizes())
+    def facet(self, field: Indexed) -> dict[str, int]:
+        """How many points have each value of a payload field, by value."""
+        return self._run(lambda store: store.facet(field))
 
     def flush(self) -> None:
         """Make everything acknowledged so far durable and quick to load."""

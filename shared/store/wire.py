@@ -21,7 +21,7 @@ from shared.types import EMBEDDING_SIZE, Embeddings, ImageRecord, StoredImage
 if TYPE_CHECKING:
     from socket import socket
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
 """Sent with every request; an owner of another version refuses it."""
 MAX_REQUEST_BYTES = 16 * 2**20
 """What the owner accepts: 1,000 points are about 3 MB."""

@@ -143,8 +143,26 @@ def test_a_point_may_be_part_of_two_generations(store: VectorStore, records: Rec
     assert [len(hits) for hits in answers] == [2, 3]
 
 
+def test_values_are_counted(store: VectorStore, records: Records) -> None:
+    first, second, third = records(3)
+    store.upsert(
+        [
+            dataclasses.replace(first, folders=("x", "x/y")),
+            dataclasses.replace(second, folders=("x",)),
+            third,
+        ],
+        np.repeat(basis(1.0), 3, axis=0),
+    )
+    counts = store.facet("folders")
+    assert (counts["x"], counts["x/y"]) == (2, 1)
+    assert sum(store.facet("root").values()) == 3
+    store.delete([first.id])
+    assert "x/y" not in store.facet("folders")
+
+
 def test_relabelling_moves_a_point(store: VectorStore, records: Records) -> None:
     store.upsert(records(1, cluster=("g1/0",)), basis(1.0))
+    assert store.cluster_sizes() == {"g1/0": 1}
     store.upsert(records(1, cluster=("g2/1",)), basis(1.0))
     assert store.cluster_sizes() == {"g2/1": 1}
     assert store.count() == 1

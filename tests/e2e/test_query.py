@@ -505,6 +505,10 @@ def test_conditions_are_met_by_all_results_and_do_not_shorten_the_list(place: Pl
     assert (answer["searched"], answer["total"], answer["recall"]["value"]) == (6, 18, 1.0)
     (few,) = answers(place, place.red, "--where", "folder=blue")
     assert (len(few["results"]), few["remarks"]) == (6, ["only 6 match anywhere"])
+    (globbed,) = answers(place, place.red, "-n", "18", "--where", "path=[bg]*/1.jpg")
+    assert {one["path"] for one in globbed["results"]} == {"blue/1.jpg", "green/1.jpg"}
+    wrong = one_error(ask(place, place.red, "--where", "folder=blu"))
+    assert wrong == f"error: {place.red}: no folder 'blu' (did you mean 'blue'?)"
     (none,) = answers(place, place.red, "--where", "width>=100000")
     assert (none["results"], none["searched"]) == ([], 0)
     assert none["remarks"] == ["no image matches"]

@@ -35,6 +35,7 @@ class Core:
         )
         self._parameters = Parameters(storage)
         self._operations = 0
+        self.facets: dict[tuple[str, str], set[Any]] = {}
         for collection in self._local.collections.values():
             _commit_once(collection)
 

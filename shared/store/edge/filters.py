@@ -7,7 +7,7 @@ from typing import Any
 
 import qdrant_edge as engine
 
-from shared.conditions import Condition, Kind, grouped
+from shared.conditions import Condition, Kind, Value, grouped
 
 
 def payload_filter(cluster: str | None, where: Sequence[Condition]) -> engine.Filter | None:
@@ -20,9 +20,9 @@ def payload_filter(cluster: str | None, where: Sequence[Condition]) -> engine.Fi
         key, any_of = terms.field.key, terms.any_of or ()
         if terms.field.kind == "word":
             if any_of:
-                words = engine.MatchAny([str(value) for value in any_of])
-                must.append(engine.FieldCondition(key, match=words))
-            must_not += [equals(key, str(value)) for value in terms.none_of]
+                must.append(_any_of(key, any_of))
+            if terms.none_of:
+                must_not.append(_any_of(key, terms.none_of))
         else:
             # Sizes are compared as floats: a match on an integer would not find a float.
             must += [_between(key, terms.field.kind, gte=value, lte=value) for value in any_of]
@@ -34,6 +34,11 @@ def payload_filter(cluster: str | None, where: Sequence[Condition]) -> engine.Fi
                 _between(key, terms.field.kind, gte=value, lte=value) for value in terms.none_of
             ]
     return engine.Filter(must=must or None, must_not=must_not or None) if must or must_not else None
+
+
+def _any_of(key: str, values: Sequence[Value]) -> engine.FieldCondition:
+    words = engine.MatchAny([str(value) for value in values])
+    return engine.FieldCondition(key, match=words)
 
 
 _RANGES = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}

@@ -25,7 +25,7 @@ from shared.store.edge.upkeep import Upkeep
 from shared.store.edge.warming import fetch
 from shared.store.ids import checked_id, possible_ids
 from shared.store.paging import Paged
-from shared.store.protocol import Probe, validated
+from shared.store.protocol import MOST_VALUES, Indexed, Probe, validated
 from shared.types import Embeddings, ImageRecord, ScoredImage, StoredImage
 
 FLUSH_POINTS = 7_000
@@ -46,8 +46,6 @@ LABELS_PER_WRITE = 1_000
 """Labels that are written together, at most."""
 MOST_COUNTS = 10_000
 """Clusters whose counts are kept between writes."""
-MOST_LABELS = 1_000_000
-"""More cluster labels than any collection has."""
 SEARCHES_BEFORE_WARMING = 2
 """A process that asks once need not fetch more than its own cluster; one that goes on, should."""
 
@@ -223,11 +221,11 @@ class EdgeStore(Paged):
                 self._counts[cluster] = found
             return found
 
-    def cluster_sizes(self) -> dict[str, int]:
-        """Points per cluster label, over all generations present, by label."""
+    def facet(self, field: Indexed) -> dict[str, int]:
+        """How many points have each value of a payload field, by value."""
         with self._engine() as shard:
-            hits = shard.facet(engine.FacetRequest("cluster", limit=MOST_LABELS, exact=True)).hits
-        # A label that has lost its last point stays among the hits, with a count of 0.
+            hits = shard.facet(engine.FacetRequest(field, limit=MOST_VALUES, exact=True)).hits
+        # A value that has lost its last point stays among the hits, with a count of 0.
         return dict(sorted((str(hit.value), hit.count) for hit in hits if hit.count))
 
     def flush(self) -> None:

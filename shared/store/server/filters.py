@@ -7,7 +7,7 @@ from typing import Any
 
 from qdrant_client import models
 
-from shared.conditions import Condition, Kind, grouped
+from shared.conditions import Condition, Kind, Value, grouped
 from shared.store.ids import possible_ids
 
 
@@ -21,9 +21,9 @@ def payload_filter(cluster: str | None, where: Sequence[Condition]) -> models.Fi
         key, any_of = terms.field.key, terms.any_of or ()
         if terms.field.kind == "word":
             if any_of:
-                words = models.MatchAny(any=[str(value) for value in any_of])
-                must.append(models.FieldCondition(key=key, match=words))
-            must_not += [equals(key, str(value)) for value in terms.none_of]
+                must.append(_any_of(key, any_of))
+            if terms.none_of:
+                must_not.append(_any_of(key, terms.none_of))
         else:
             # Sizes are compared as floats: a match on an integer would not find a float.
             must += [_between(key, terms.field.kind, gte=value, lte=value) for value in any_of]
@@ -50,6 +50,11 @@ def among(ids: Sequence[str]) -> models.Filter:
 def equals(key: str, value: str) -> models.FieldCondition:
     """The condition that a keyword, or an element of an array of them, is this one."""
     return models.FieldCondition(key=key, match=models.MatchValue(value=value))
+
+
+def _any_of(key: str, values: Sequence[Value]) -> models.FieldCondition:
+    words = models.MatchAny(any=[str(value) for value in values])
+    return models.FieldCondition(key=key, match=words)
 
 
 _RANGES = {"<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}

@@ -12,7 +12,7 @@ from shared.conditions import Condition
 from shared.errors import StoreError
 from shared.store.ids import checked_id, possible_ids
 from shared.store.paging import Paged
-from shared.store.protocol import Probe, validated
+from shared.store.protocol import MOST_VALUES, Indexed, Probe, validated
 from shared.store.server.calls import Calls
 from shared.store.server.filters import of_root, payload_filter
 from shared.store.server.plan import VECTOR
@@ -23,8 +23,6 @@ from shared.types import Embeddings, ImageRecord, ScoredImage, StoredImage
 POINTS_PER_WRITE = 256
 """Vectors in one request, 1.3 MB of JSON: a server takes 32 MB at most."""
 IDS_PER_REQUEST = 1_000
-MOST_LABELS = 1_000_000
-"""More cluster labels than any collection has."""
 
 Result = TypeVar("Result")
 
@@ -144,12 +142,13 @@ class ServerStore(Paged):
         wanted = payload_filter(cluster, where)
         return self._run(lambda client: client.count(self._name, wanted, exact=True)).count
 
-    def cluster_sizes(self) -> dict[str, int]:
-        """Points per cluster label, over all generations present."""
+    def facet(self, field: Indexed) -> dict[str, int]:
+        """How many points have each value of a payload field, by value."""
         answer = self._run(
-            lambda client: client.facet(self._name, "cluster", limit=MOST_LABELS, exact=True)
+            lambda client: client.facet(self._name, field, limit=MOST_VALUES, exact=True)
         )
-        return {str(hit.value): hit.count for hit in answer.hits}
+        # A value that has lost its last point stays among the hits, with a count of 0.
+        return dict(sorted((str(hit.value), hit.count) for hit in answer.hits if hit.count))
 
     def flush(self) -> None:
         """What the server has acknowledged is durable: nothing to do."""
