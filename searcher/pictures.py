@@ -6,7 +6,7 @@ Pillow is loaded with the first picture that is drawn.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -32,6 +32,29 @@ class Picture:
     note: str = ""
     path: str | None = None
     """Where the file lies, if that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExamplePicture:
+    """A query image as it is drawn; results shall not look like a negative one."""
+
+    picture: Picture
+    is_negative: bool = False
+
+    @property
+    def alt(self) -> str:
+        """What it is, where the picture is not seen."""
+        return f"{'not like' if self.is_negative else 'query'}: {self.picture.name}"
+
+
+def examples_title(examples: Sequence[ExamplePicture]) -> str:
+    """``Images that look like a.jpg, not b.jpg``, or ``like 3 images, not like 2``."""
+    like = [one.picture.name for one in examples if not one.is_negative]
+    unlike = [one.picture.name for one in examples if one.is_negative]
+    if len(examples) > 2:
+        others = f", not like {len(unlike)}" if unlike else ""
+        return f"Images that look like {len(like)} image{'s' * (len(like) > 1)}{others}"
+    return f"Images that look like {' and '.join(like)}" + "".join(f", not {one}" for one in unlike)
 
 
 class Pictures(Protocol):

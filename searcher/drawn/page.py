@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from searcher.answer import remarks
 from searcher.asked import Asked
 from searcher.drawn.html_parts import STYLE, frame, image_tag, page, text
-from searcher.pictures import Picture, Pictures
+from searcher.pictures import ExamplePicture, Picture, Pictures, examples_title
 from searcher.reasons.heat_drawing import LEGEND, ramp_strip
 from searcher.render import caption, found_in
 from shared.types import ScoredImage
@@ -16,6 +16,8 @@ _STYLE = (
     STYLE
     + """
 .answer { display: grid; grid-template-columns: minmax(14rem, 20rem) 1fr; gap: 2rem; }
+.examples { display: grid; gap: .75rem;
+  grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); }
 .frame + .frame { margin-top: .35rem; }
 .strip { display: block; width: 100%; height: .75rem; margin-top: 1rem; border-radius: .25rem; }
 @media (max-width: 48rem) { .answer { grid-template-columns: 1fr; } }
@@ -32,7 +34,7 @@ def write_page(asked: Sequence[Asked], pictures: Pictures) -> str:
 
 
 def _section(one: Asked, pictures: Pictures) -> str:
-    picture = one.picture or Picture(one.shown, None)
+    examples = one.examples or (ExamplePicture(Picture(one.shown, None)),)
     facts = [*found_in(one.answer).split(" · "), *remarks(one.answer)]
     lines = "\n".join(f"<p>{text(fact)}</p>" for fact in facts)
     legend = f"{image_tag(ramp_strip(256, 8), '', 'strip')}\n<p>{text(LEGEND)}</p>"
@@ -40,10 +42,10 @@ def _section(one: Asked, pictures: Pictures) -> str:
         _item(rank, result, one, pictures) for rank, result in enumerate(one.answer.results, 1)
     )
     return f"""<section>
-<h1>Images that look like {text(picture.name)}</h1>
+<h1>{text(examples_title(examples))}</h1>
 <div class="answer">
 <div>
-{frame(picture, f"query: {picture.name}")}
+{_examples(examples)}
 {lines}{legend if one.heats else ""}
 </div>
 <ol class="results">
@@ -51,6 +53,18 @@ def _section(one: Asked, pictures: Pictures) -> str:
 </ol>
 </div>
 </section>"""
+
+
+def _examples(examples: Sequence[ExamplePicture]) -> str:
+    if len(examples) == 1:
+        return frame(examples[0].picture, examples[0].alt)
+    figures = "\n".join(
+        f"<figure>{frame(one.picture, one.alt)}"
+        f"<figcaption>{'<b>not</b> ' if one.is_negative else ''}{text(one.picture.name)}"
+        "</figcaption></figure>"
+        for one in examples
+    )
+    return f'<div class="examples">\n{figures}\n</div>'
 
 
 def _item(rank: int, result: ScoredImage, one: Asked, pictures: Pictures) -> str:

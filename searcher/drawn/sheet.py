@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
@@ -25,7 +26,7 @@ from searcher.drawn.drawing import (
     shortened,
     wrapped,
 )
-from searcher.pictures import Picture, Pictures
+from searcher.pictures import ExamplePicture, Picture, Pictures, examples_title
 from searcher.reasons.heat_drawing import LEGEND, ramp_strip
 from searcher.render import caption, found_in
 from shared.report import escape
@@ -57,7 +58,7 @@ def draw_sheet(asked: Sequence[Asked], pictures: Pictures) -> Image.Image:
 
 def _height(one: Asked) -> int:
     rows = -(-len(one.answer.results) // COLUMNS)
-    left = QUERY_CELL + max(3, len(_facts(one))) * LINE + GAP
+    left = _examples_height(_examples(one)) + max(3, len(_facts(one))) * LINE + GAP
     if one.heats:
         left += GAP + STRIP + len(_legend()) * SMALL_LINE
     return TITLE + max(left, rows * (_cell_height(one) + GAP) - GAP)
@@ -69,8 +70,47 @@ def _cell_height(one: Asked) -> int:
     return CELL + (BESIDE + CELL if one.heats else 0) + CAPTION + lines * SMALL_LINE
 
 
+def _examples(one: Asked) -> tuple[ExamplePicture, ...]:
+    return one.examples or (ExamplePicture(Picture(one.shown, None)),)
+
+
+def _columns(examples: Sequence[ExamplePicture]) -> int:
+    """As many examples side by side as are below each other, four at most."""
+    return min(4, math.ceil(math.sqrt(len(examples))))
+
+
+def _example_edge(examples: Sequence[ExamplePicture]) -> int:
+    columns = _columns(examples)
+    return (QUERY_CELL - (columns - 1) * BESIDE) // columns
+
+
+def _label_height(examples: Sequence[ExamplePicture]) -> int:
+    return SMALL_LINE if any(one.is_negative for one in examples) else 0
+
+
+def _examples_height(examples: Sequence[ExamplePicture]) -> int:
+    rows = -(-len(examples) // _columns(examples))
+    return rows * (_example_edge(examples) + _label_height(examples) + BESIDE) - BESIDE
+
+
+def _draw_examples(
+    sheet: Image.Image, draw: ImageDraw.ImageDraw, examples: Sequence[ExamplePicture], top: int
+) -> None:
+    """All query images in the place of one; below the negative ones stands *not*."""
+    edge, label = _example_edge(examples), _label_height(examples)
+    for place, one in enumerate(examples):
+        row, column = divmod(place, _columns(examples))
+        x, y = MARGIN + column * (edge + BESIDE), top + row * (edge + label + BESIDE)
+        draw_picture(sheet, draw, one.picture, (x, y), edge)
+        if one.is_negative:
+            named = shortened(f"not {escape(one.picture.name)}", SMALL, edge)
+            draw.text((x, y + edge + 1), named, INK, font(SMALL))
+            draw.line((x + 2, y + 2, x + edge - 4, y + edge - 4), fill=INK, width=2)
+
+
 def _facts(one: Asked) -> list[str]:
-    return [*found_in(one.answer).split(" · "), *remarks(one.answer)]
+    facts = [*found_in(one.answer).split(" · "), *remarks(one.answer)]
+    return [line for fact in facts for line in wrapped(escape(fact), 16, QUERY_CELL)]
 
 
 def _explained(one: Asked, result: ScoredImage) -> list[str]:
@@ -88,12 +128,12 @@ def _draw_section(
     top: int,
     pictures: Pictures,
 ) -> None:
-    answer, picture = one.answer, one.picture or Picture(one.shown, None)
+    answer, examples = one.answer, _examples(one)
     right = sheet.width - MARGIN
-    title = f"Images that look like {escape(picture.name)}"
+    title = escape(examples_title(examples))
     draw.text((MARGIN, top), shortened(title, 28, right - MARGIN), INK, font(28))
-    draw_picture(sheet, draw, picture, (MARGIN, top + TITLE), QUERY_CELL)
-    _draw_facts(sheet, draw, one, top + TITLE + QUERY_CELL + 12)
+    _draw_examples(sheet, draw, examples, top + TITLE)
+    _draw_facts(sheet, draw, one, top + TITLE + _examples_height(examples) + 12)
     left = MARGIN + QUERY_CELL + 2 * GAP
     for place, result in enumerate(answer.results):
         row, column = divmod(place, COLUMNS)
@@ -115,7 +155,7 @@ def _draw_section(
 def _draw_facts(sheet: Image.Image, draw: ImageDraw.ImageDraw, one: Asked, y: int) -> None:
     """How the answer was found, below the query, and how heat is read where it is drawn."""
     for fact in _facts(one):
-        draw.text((MARGIN, y), shortened(fact, 16, QUERY_CELL), QUIET, font(16))
+        draw.text((MARGIN, y), fact, QUIET, font(16))
         y += LINE
     if one.heats:
         sheet.paste(ramp_strip(QUERY_CELL, STRIP), (MARGIN, y + BESIDE))

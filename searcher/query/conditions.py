@@ -7,6 +7,7 @@ paths may be globs, and a value that exists nowhere is a mistake that is named.
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -174,16 +175,23 @@ _COMPARED = 2_000
 
 
 def _close(value: str, known: Sequence[str]) -> list[str]:
-    """Up to two values that may be meant: other case, the last name of a path, a slip."""
+    """Up to two values that may be meant: in other case, under another folder, or misspelled."""
     folded = _composed(value).casefold()
-    last = [one for one in known if _composed(one).casefold().endswith("/" + folded)]
-    by_folded = {_composed(one).casefold(): one for one in known}
-    head = folded.rpartition("/")[0]
-    near = [one for one in by_folded if one.rpartition("/")[0] == head] or list(by_folded)
-    slips = difflib.get_close_matches(folded, near[:_COMPARED], n=2, cutoff=0.6)
-    if folded in by_folded:
-        last.insert(0, by_folded[folded])
-    return [*dict.fromkeys([*last, *(by_folded[one] for one in slips)])][:2]
+    whole = {_composed(one).casefold(): one for one in known}
+    by_name = {one.rpartition("/")[2]: spelled for one, spelled in whole.items()}
+    head, _, name = folded.rpartition("/")
+    beside = [one for one in whole if one.rpartition("/")[0] == head]
+    found = [
+        *filter(None, (whole.get(folded), by_name.get(name))),
+        *(whole[one] for one in _misspelled(folded, beside)),
+        *(by_name[one] for one in _misspelled(name, by_name)),
+    ]
+    return [*dict.fromkeys(found)][:2]
+
+
+def _misspelled(text: str, known: Iterable[str]) -> list[str]:
+    some = itertools.islice(known, _COMPARED)
+    return difflib.get_close_matches(text, list(some), n=2, cutoff=0.7)
 
 
 def _quoted(text: str) -> str:

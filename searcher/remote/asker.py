@@ -7,7 +7,7 @@ from pathlib import Path
 
 from searcher.answer import Answer
 from searcher.asked import Asked, Refused, Texts, Wish
-from searcher.pictures import Picture, query_picture
+from searcher.pictures import ExamplePicture, Picture, query_picture
 from searcher.query.identity import OwnImages, own_images
 from searcher.query.source import Query, joined, naming, read_query
 from searcher.reasons.explanation import explanation, explanation_json
@@ -68,13 +68,15 @@ class ServiceAsker:
         if like:
             shown = joined([one.shown for one in like], [one.shown for one in unlike])
         told = explanations_from_json(shape.values)
-        picture = None
+        examples: tuple[ExamplePicture, ...] = ()
         if self._wish.draws:
-            picture = self._picture(like[0] if like else Query(shown, point=shown))
+            drawn = [(one, False) for one in like or [Query(shown, point=shown)]]
+            drawn += [(one, True) for one in unlike]
+            examples = tuple(ExamplePicture(self._picture(one), no) for one, no in drawn)
         return Asked(
             shown,
             answer,
-            picture,
+            examples,
             explained={point: explanation(one) for point, one in told.items()},
             told={point: explanation_json(one) for point, one in told.items()},
         )
@@ -97,7 +99,7 @@ class ServiceAsker:
         shape = Shape.read(reply.body, "the answer")
         return shape, answer_from_json(shape.values)
 
-    def _picture(self, query: Query) -> Picture | None:
+    def _picture(self, query: Query) -> Picture:
         if query.point is not None:
             return self.pictures.of_point(query.point)
-        return query_picture(query, self._limits)
+        return query_picture(query, self._limits) or Picture(query.shown, None)

@@ -59,19 +59,19 @@ def headline(found: Survey) -> str:
 
 
 def facts(cluster: Cluster, total: int) -> str:
-    """``666 pictures (26 %) · distance to the centroid 0.88, 95 % within 0.97``."""
+    """``666 pictures (26%) · distance to the centroid 0.88, 95% within 0.97``."""
     pictures = "picture" if cluster.size == 1 else "pictures"
     line = f"{cluster.size:,} {pictures} ({share(cluster.size, total)})"
     if cluster.spread is None:
         return line
     spread = cluster.spread
-    return f"{line} · distance to the centroid {spread.mean:.2f}, 95 % within {spread.p95:.2f}"
+    return f"{line} · distance to the centroid {spread.mean:.2f}, 95% within {spread.p95:.2f}"
 
 
 def clusters_table(found: Survey) -> str:
     """One line a cluster, its most typical pictures below it; each names its root if several do."""
     rows = [
-        ["cluster", "pictures", "share", "mean", "95 %"],
+        ["cluster", "pictures", "share", "mean", "95%"],
         *(_row(c, found) for c in found.clusters),
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -92,7 +92,7 @@ def clusters_table(found: Survey) -> str:
         for sample in cluster.samples:
             root = f"{sample.record.root}  " if len(roots) > 1 else ""
             shown.append(f"    {sample.distance:.2f}  {escape(root + sample.record.path)}")
-    shown.append("mean, 95 %: distance to the centroid; below each cluster, its nearest pictures")
+    shown.append("mean, 95%: distance to the centroid; below each cluster, its nearest pictures")
     return "\n".join(shown) + "\n"
 
 

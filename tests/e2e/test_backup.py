@@ -48,7 +48,7 @@ def _backed_up(home: Path, photos: Path, tmp_path: Path) -> Path:
 
 
 def _paths(home: Path, photo: Path) -> list[str]:
-    asked = searcher("query", photo, "--home", home, "--paths", "-n", "99", "--exact")
+    asked = searcher("query", photo, "--home", home, "--self", "--paths", "-n", "99")
     return asked.stdout.splitlines()
 
 

@@ -103,6 +103,9 @@ def test_in_a_batch_a_bad_question_costs_only_its_own_answer(
     known = service.get("/images?limit=1").json["images"][0]["id"]
     queries = [{"ids": [known]}, {"ids": ["00000000-0000-0000-0000-000000000000"]}]
     answers = service.post("/search/batch", {"queries": queries}).json["answers"]
+    assert known not in [one["id"] for one in answers[0]["results"]]
+    kept = [{"ids": [known], "self": True}]
+    answers[:1] = service.post("/search/batch", {"queries": kept}).json["answers"]
     assert answers[0]["results"][0]["id"] == known
     assert (answers[1]["status"], answers[1]["title"]) == (404, "Not Found")
 

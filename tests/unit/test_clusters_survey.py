@@ -107,8 +107,8 @@ def test_json_and_table() -> None:
     assert lines[:4] == [
         "5 pictures in 3 clusters of generation g2 · 1 not yet labelled",
         "in /photos",
-        "cluster  pictures  share  mean  95 %",
-        "g2/0            3   60 %  0.51  0.87",
+        "cluster  pictures  share  mean   95%",
+        "g2/0            3    60%  0.51  0.87",
     ]
     assert "    0.00  a.jpg" in lines
 

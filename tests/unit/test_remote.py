@@ -312,9 +312,9 @@ def test_results_are_drawn_as_the_service_shows_them(pictures: list[str], tmp_pa
     with asking(answer, Wish(draws=True)) as (fake, asker):
         (found,) = asker.answers([(POINT,)])
         assert isinstance(found, Asked)
-        assert found.picture is not None
-        assert found.picture.name == "away/c.jpg"
-        assert found.picture.image is not None
+        (example,) = found.examples
+        assert example.picture.name == "away/c.jpg"
+        assert example.picture.image is not None
         shown = asker.pictures.of(found.answer.results[0].record)
     assert (shown.name, shown.note, shown.path) == ("red/a.jpg", "", None)
     assert shown.image is not None

@@ -20,7 +20,7 @@ from searcher.asked import Asked
 from searcher.drawn.drawing import GAP, MARGIN, TITLE
 from searcher.drawn.page import write_page
 from searcher.drawn.sheet import CELL, QUERY_CELL, draw_sheet
-from searcher.pictures import Picture, RootPictures, located, query_picture
+from searcher.pictures import ExamplePicture, Picture, RootPictures, located, query_picture
 from searcher.query.source import Query
 from shared.reading import Limits
 from shared.types import ScoredImage
@@ -40,7 +40,8 @@ def asked(root: Path, names: list[str], *, number: int = 12) -> tuple[Asked, Roo
     found = tuple(ScoredImage(str(n), 1 - n / 20, record(name)) for n, name in enumerate(names))
     answer = Answer("g1/0", ("g1/0",), len(names), 40, 40, number, found, Took())
     picture = query_picture(Query("some/query.png", data=png("blue")), Limits())
-    return Asked("some/query.png", answer, picture), pictures_of({"/photos": root})
+    examples = (ExamplePicture(picture),) if picture else ()
+    return Asked("some/query.png", answer, examples), pictures_of({"/photos": root})
 
 
 def pictures_of(roots: dict[str, Path]) -> RootPictures:
@@ -66,6 +67,54 @@ def test_the_sheet_shows_the_query_and_every_result(tmp_path: Path) -> None:
         x, y = corner(place)
         wanted = Image.new("RGB", (1, 1), color).getpixel((0, 0))
         assert sheet.getpixel((x + CELL // 2, y + CELL // 2)) == wanted
+
+
+COLORS = ["red", "lime", "yellow", "cyan", "magenta", "orange", "black", "maroon"]
+
+
+def examples_of(count: int, negative: int) -> tuple[ExamplePicture, ...]:
+    """So many examples of different colours, wide and tall, the last ones negative."""
+    sizes = [(64, 64), (64, 6), (6, 64)]
+    made = []
+    for number in range(count):
+        picture = query_picture(
+            Query(
+                f"{'long name ' * 9}{number}.png", data=png(COLORS[number % 8], sizes[number % 3])
+            ),
+            Limits(),
+        )
+        assert picture is not None
+        made.append(ExamplePicture(picture, number >= count - negative))
+    return tuple(made)
+
+
+@pytest.mark.parametrize(("count", "negative"), [(2, 0), (2, 1), (3, 1), (5, 2), (8, 4), (32, 16)])
+def test_the_sheet_shows_every_example_and_says_which_are_negative(
+    tmp_path: Path, count: int, negative: int
+) -> None:
+    one, pictures = asked(tmp_path, [])
+    examples = examples_of(count, negative)
+    sheet = np.asarray(draw_sheet([replace(one, examples=examples)], pictures)).astype(int)
+    left = sheet[MARGIN + TITLE :, MARGIN : MARGIN + QUERY_CELL]
+    for color in COLORS[:count]:
+        wanted = Image.new("RGB", (1, 1), color).getpixel((0, 0))
+        assert (np.abs(left - np.array(wanted)).max(axis=2) < 40).sum() > 30, color
+    assert (sheet[MARGIN + TITLE :, MARGIN + QUERY_CELL : MARGIN + QUERY_CELL + GAP] == 255).all()
+    page = Tags(write_page([replace(one, examples=examples)], pictures))
+    assert ("Images that look like" in page.text) and (
+        f"not like {negative}" in page.text or count < 3 or not negative
+    )
+    alts = [str(image["alt"]) for image in page.named("img")]
+    assert sum(alt.startswith("query: ") for alt in alts) == count - negative
+    assert sum(alt.startswith("not like: ") for alt in alts) == negative
+
+
+def test_an_example_without_a_picture_has_its_reason(tmp_path: Path) -> None:
+    one, pictures = asked(tmp_path, [])
+    gone = ExamplePicture(Picture("gone.png", None, "no longer there"), is_negative=True)
+    both = replace(one, examples=(*one.examples, gone))
+    assert "no longer there" in Tags(write_page([both], pictures)).text
+    assert draw_sheet([both], pictures).height > 0
 
 
 def test_the_sheet_keeps_proportions(tmp_path: Path) -> None:
@@ -160,7 +209,7 @@ def test_the_page_holds_everything_and_fetches_nothing(tmp_path: Path) -> None:
     assert tags.named("a")[0]["href"] == f"file://{tmp_path}/red.png"
     assert "no longer there" in tags.text
     assert "searched 2 of 40 (5%)" in tags.text
-    assert "only 2 in this cluster: 2 of 12 wanted" in tags.text
+    assert "only 2 of 12 wanted are in the cluster searched" in tags.text
     assert not re.search(r"https?:|url\(|@import", page)
     assert not tags.named("script")
 
@@ -192,7 +241,7 @@ def test_names_are_text_on_the_page(tmp_path: Path) -> None:
     hidden.mkdir()
     (hidden / "red.png").write_bytes(png("red"))
     one, pictures = asked(tmp_path, ["x\" onerror='y/red.png"])
-    shown = Asked(SCRIPT, one.answer, Picture(SCRIPT, None, SCRIPT))
+    shown = Asked(SCRIPT, one.answer, (ExamplePicture(Picture(SCRIPT, None, SCRIPT)),))
     page = write_page([shown, one], pictures)
     tags = Tags(page)
     assert "script" not in {name for name, _ in tags.tags}
