@@ -128,6 +128,6 @@ def test_no_answer_mixes_two_models(tmp_path: Path, photos: Path, tiny_tflite: P
 
 
 def _answer(home: Path, path: Path) -> dict[str, object]:
-    done = searcher("query", path, "--home", home, "--json")
+    done = searcher("query", path, "--home", home, "--self", "--json")
     found: dict[str, object] = json.loads(done.stdout)
     return found

@@ -43,7 +43,8 @@ def test_indexing_pauses_at_the_mark_and_resumes(small_home: Path, photos: Path)
         assert "min_free_bytes=8 MiB: make room" in found["state"]
         time.sleep(1.5)
         assert watch.status()["images"] == 18  # type: ignore[index]
-        answer = searcher("query", photos / "red/1.jpg", "--home", small_home, "--paths")
+        options = ("--home", small_home, "--self", "--paths")
+        answer = searcher("query", photos / "red/1.jpg", *options)
         assert answer.stdout.startswith(str(photos / "red/1.jpg"))
         filler.unlink()
         watch.settled(17 + 30)

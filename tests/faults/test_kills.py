@@ -184,7 +184,7 @@ def test_queries_go_on_when_the_owner_of_the_store_is_killed(
         watch.stop(signal.SIGKILL)
         killed = len(answers)
         _wait_for_more(answers)
-        done = searcher("query", photos / "red/0.jpg", "--home", home, "--paths")
+        done = searcher("query", photos / "red/0.jpg", "--home", home, "--self", "--paths")
         assert str(photos / "red/0.jpg") in done.stdout.splitlines()
         with Watch(home, photos) as second:  # now a client of the one that took over
             second.settled(118)
