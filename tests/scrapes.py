@@ -47,10 +47,10 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 def ask_everything(client: App, photo: Path) -> str:
     """Requests of every kind; the id of an image."""
     assert client.send("/search", photo, probes="all").status == 200
-    found = client.post("/search", {"random": True, "n": 3})
+    found = client.post("/search", {"random": True, "n": 3, "probes": 1})
     assert found.status == 200
     assert client.send("/search", b"no").status == 422
-    both = [{"random": True}, {"ids": ["00000000-0000-0000-0000-000000000000"]}]
+    both = [{"random": True, "probes": 1}, {"ids": ["00000000-0000-0000-0000-000000000000"]}]
     assert client.post("/search/batch", {"queries": both}).status == 200
     point: str = found.json["results"][0]["id"]
     for _ in range(3):
