@@ -1,4 +1,4 @@
-"""The whole of Lookalike in one run: watch a folder, drop pictures in, ask with one of them.
+"""The whole of Lookalike in one run: watch a folder, drop pictures in, search with one of them.
 
 Run by `make demo`. Everything it makes lies in `demo/` of the current folder.
 """
@@ -36,7 +36,7 @@ def main() -> int:
         dropped = [drop(path) for path in sorted((HERE / "dropped").iterdir())]
         wait_for(daemon, images=watched + len(dropped))
         run("indexer", "status")
-        step("Ask with one of the dropped pictures")
+        step("Search with one of the dropped pictures")
         query = PHOTOS / dropped[0]
         run("searcher", "query", query, "--sheet", SHEET, "--html", PAGE)
         missing = [name for name in dropped if not finds_itself(PHOTOS / name)]

@@ -44,6 +44,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     draw_photos(tmp_path / "summer", 2, edge=40)
     shutil.copy(tmp_path / "photos/red/0.jpg", tmp_path / "cat.jpg")
     shutil.copy(tmp_path / "photos/green/0.jpg", tmp_path / "dog.jpg")
+    (tmp_path / "photos/blue").rename(tmp_path / "photos/holiday 2024")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOOKALIKE_HOME", str(tmp_path / "home"))
     return tmp_path
