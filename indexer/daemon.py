@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from indexer.status_reporter import StatusReporter
 from indexer.watch import Watcher
 from shared.errors import DiskFull, StoreError
 from shared.heartbeat import beat
+from shared.reading import Signature
 from shared.work_progress import WorkProgress
 
 _log = logging.getLogger(__name__)
@@ -130,8 +132,8 @@ class Daemon:
         for key, path in paths:
             if key not in roots or not choosers[key].takes_path(roots[key].folder, path):
                 continue
-            signature = look(roots[key].folder + b"/" + path)
-            if signature is None:  # gone, or the event gave the path of before a move
+            signature = _signature(roots[key].folder + b"/" + path)
+            if signature is None:  # absent, unknown, or the event gave the path before a move
                 self._due[key] = self._soon(key)
                 continue
             known = self._indexing.journal.file(key, path)
@@ -255,3 +257,10 @@ class Daemon:
             where = sorted(self._blind)[0]
             return f"degraded: no events from {where}, listing it at intervals", pending, None
         return "watching", pending, None
+
+
+def _signature(path: bytes) -> Signature | None:
+    """The signature of a regular file; None for anything else, and where that is unknown."""
+    with contextlib.suppress(OSError):
+        return look(path)
+    return None

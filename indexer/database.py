@@ -73,6 +73,25 @@ CREATE TABLE IF NOT EXISTS daemon (
 
 _PATIENCE_SECONDS = 10.0
 
+Stored = int | bytes
+"""A whole number as SQLite keeps it."""
+
+_INT64 = range(-(2**63), 2**63)
+
+
+def exact(value: int) -> Stored:
+    """Return a number in a form that SQLite keeps exactly.
+
+    Inode numbers of some file systems and file times after 2262 need more than its 64 signed bits:
+    they become their decimal digits, as bytes, which no column turns into a float.
+    """
+    return value if value in _INT64 else str(value).encode()
+
+
+def number(value: Stored) -> int:
+    """Return the number that `exact` took."""
+    return int(value)
+
 
 def _patiently(prepare: Callable[[], None]) -> None:
     """Try again while another process makes the same file: SQLite's own waiting does not reach the

@@ -145,9 +145,11 @@ class Examination:
         self._listings[root.id] = listing
         self.found.files += len(listing.files)
         self._disk |= {(root.id, path): sign for path, sign in listing.files.items()}
-        for folder, reason in listing.unreadable.items():
-            name = os.fsdecode(root.folder + b"/" + folder)
-            self.found.notes.append(f"folder {name!r} cannot be listed: {reason}")
+        for path, reason in listing.unknown.items():
+            name = os.fsdecode(root.folder + b"/" + path).rstrip("/")
+            self.found.problems.append(
+                f"{name!r} cannot be read: {reason}: nothing is deleted there"
+            )
 
     def _check_points(self, batch: Sequence[StoredImage]) -> Iterator[Key]:
         stale_labels = self._stale_labels(batch)

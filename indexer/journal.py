@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from indexer.arrivals import Arrived, Spread, add_arrived, arrived_under, begin_arrivals
-from indexer.database import Database
+from indexer.database import Database, Stored, exact, number
 from shared.reading import Signature
 
 State = Literal["owed", "unsettled", "indexed", "refused"]
@@ -109,11 +109,13 @@ class Journal:
 
     def owed_traces(self) -> set[tuple[int, int, int, int]]:
         """(device, inode, size, mtime_ns) of owed files: a vanished file may be one of them."""
-        return set(
-            self._database.all(
-                "SELECT device, inode, size, mtime_ns FROM files WHERE state = 'owed'"
-            )
+        rows = self._database.all(
+            "SELECT device, inode, size, mtime_ns FROM files WHERE state = 'owed'"
         )
+        return {
+            (number(device), number(inode), number(size), number(mtime_ns))
+            for device, inode, size, mtime_ns in rows
+        }
 
     def known_contents(self, sizes: Collection[int]) -> dict[int, list[str]]:
         """By size in bytes, hashes of indexed files: what a new file of that size may be a copy of.
@@ -336,14 +338,14 @@ _FILE = "root, path, state, size, mtime_ns, ctime_ns, inode, device, sha256, rea
 
 
 def _file(row: tuple[Any, ...]) -> File:
-    return File(row[0], row[1], row[2], Signature(*row[3:8]), row[8], row[9])
+    return File(row[0], row[1], row[2], Signature(*map(number, row[3:8])), row[8], row[9])
 
 
-def _signature(signature: Signature) -> tuple[int, int, int, int, int]:
+def _signature(signature: Signature) -> tuple[Stored, Stored, Stored, Stored, Stored]:
     return (
-        signature.size,
-        signature.mtime_ns,
-        signature.ctime_ns,
-        signature.inode,
-        signature.device,
+        exact(signature.size),
+        exact(signature.mtime_ns),
+        exact(signature.ctime_ns),
+        exact(signature.inode),
+        exact(signature.device),
     )

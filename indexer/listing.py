@@ -1,9 +1,11 @@
-"""What lies below a root, passing over what is not the indexer's business."""
+"""Listing of the files below a root."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import fnmatch
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +14,12 @@ from pathlib import Path
 
 from indexer.identity import FolderIdentity, folder_identity
 from shared.errors import RootError
-from shared.reading import Signature
+from shared.reading import Signature, is_absent
+
+_NAMED = 5
+"""Unknown paths that a problem names."""
+
+_log = logging.getLogger(__name__)
 
 _UNFINISHED = re.compile(
     rb"(\.(part|partial|crdownload|download|tmp|temp|filepart|swp|bak)|~|#)$", re.IGNORECASE
@@ -24,17 +31,30 @@ _UNFINISHED = re.compile(
 class Listing:
     """One walk through a root. Paths are relative, as the file system spells them.
 
-    `identity` is the root's; `unreadable` are folders that could not be listed,
-    with the reason, so that what lies below them is unknown rather than gone.
+    `identity` is the root's. `unknown`: folders that could not be listed and names that could not
+    be looked at, with the reason; what is at or below them is unknown rather than absent.
     """
 
     identity: FolderIdentity
     files: dict[bytes, Signature] = field(default_factory=dict)
-    unreadable: dict[bytes, str] = field(default_factory=dict)
+    unknown: dict[bytes, str] = field(default_factory=dict)
 
     def hides(self, path: bytes) -> bool:
-        """Whether the path lies below a folder that could not be listed."""
-        return any(not folder or path.startswith(folder + b"/") for folder in self.unreadable)
+        """Return whether it is unknown what is at a path."""
+        return any(not one or path == one or path.startswith(one + b"/") for one in self.unknown)
+
+    def problem(self) -> str | None:
+        """Return one line that names the first unknown paths with their reasons; None if there are
+        none."""
+        if not self.unknown:
+            return None
+        named = [
+            f"{os.fsdecode(path) or '.'!r}: {reason}"
+            for path, reason in sorted(self.unknown.items())[:_NAMED]
+        ]
+        more = len(self.unknown) - _NAMED
+        rest = f" and {more:,} more" if more > 0 else ""
+        return f"cannot be read, and nothing is deleted there: {', '.join(named)}{rest}"
 
 
 class Chooser:
@@ -101,7 +121,8 @@ class Chooser:
 def list_root(root: bytes, chooser: Chooser) -> Listing:
     """Walk a root without following links.
 
-    Raises `RootError` if it is missing, no folder, or replaced by another during the walk.
+    A name that cannot be looked at costs only itself. Raises `RootError` if the root is missing, no
+    folder, or replaced by another during the walk.
     """
     listing = Listing(_identity(root))
     pending = [b""]
@@ -109,15 +130,15 @@ def list_root(root: bytes, chooser: Chooser) -> Listing:
         folder = pending.pop()
         try:
             for entry, relative in _entries(root, folder):
-                if entry.is_dir(follow_symlinks=False):
-                    if chooser.takes_folder(entry.path, relative):
-                        pending.append(relative)
-                elif entry.is_file(follow_symlinks=False) and chooser.takes_file(relative):
-                    _add(listing, entry, relative)
+                with _contained(listing, relative):
+                    if entry.is_dir(follow_symlinks=False):
+                        if chooser.takes_folder(entry.path, relative):
+                            pending.append(relative)
+                    elif entry.is_file(follow_symlinks=False) and chooser.takes_file(relative):
+                        listing.files[relative] = Signature.of(entry.stat(follow_symlinks=False))
         except OSError as error:
-            if folder and not os.path.lexists(os.path.join(root, folder)):
-                continue
-            listing.unreadable[folder] = str(error.strerror)
+            if not folder or not is_absent(error):
+                listing.unknown[folder] = _reason(error)
     if not listing.identity.is_same(_identity(root)):
         raise RootError(f"folder {os.fsdecode(root)!r} was replaced while it was listed")
     return listing
@@ -140,8 +161,18 @@ def _entries(root: bytes, folder: bytes) -> Iterator[tuple[os.DirEntry[bytes], b
             yield entry, (folder + b"/" + entry.name if folder else entry.name)
 
 
-def _add(listing: Listing, entry: os.DirEntry[bytes], relative: bytes) -> None:
+@contextlib.contextmanager
+def _contained(listing: Listing, relative: bytes) -> Iterator[None]:
+    """Keep what goes wrong with one name to that name."""
     try:
-        listing.files[relative] = Signature.of(entry.stat(follow_symlinks=False))
-    except FileNotFoundError:
-        return  # gone between the listing and the look: the next listing will not have it
+        yield
+    except OSError as error:
+        if not is_absent(error):  # else it vanished while it was listed
+            listing.unknown[relative] = _reason(error)
+    except Exception as error:  # noqa: BLE001 - one name must not end the listing of a root
+        _log.exception("listing %r failed", relative)
+        listing.unknown[relative] = f"internal error: {error!r}"
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or repr(error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +16,9 @@ from indexer.arrivals import Arrived
 from indexer.batch import Batch, Read, Vectors, labels_held, record_of
 from indexer.journal import File, Indexed, Journal
 from shared.clustering import Clustering
-from shared.decoding.messages import Job
+from shared.decoding.messages import Job, Outcome
 from shared.decoding.pool import DecodingPool
+from shared.errors import LookalikeError
 from shared.points import point_id
 from shared.reading import Signature
 from shared.store.protocol import UNIT_TOLERANCE, VectorStore
@@ -26,6 +29,8 @@ from shared.types import (
     Pixels,
     StoredImage,
 )
+
+_log = logging.getLogger(__name__)
 
 TAKE_SECONDS = 0.2
 """Longest wait for a decoder before looking at the stop sign again."""
@@ -143,8 +148,9 @@ class Pipeline:
 
     def _submit(self, file: File, folders: Mapping[str, bytes], known: Iterable[str]) -> None:
         key = next(self._keys)
-        self._under_way[key] = file
-        self._pool.submit(key, Job(folders[file.root] + b"/" + file.path, tuple(known)))
+        with self._contained(file, file.signature, self._refused):
+            self._pool.submit(key, Job(folders[file.root] + b"/" + file.path, tuple(known)))
+            self._under_way[key] = file
 
     def _take(self, folders: Mapping[str, bytes]) -> None:
         if self._begun and all(one.done() for one in self._begun[0].encoded):
@@ -156,6 +162,27 @@ class Pipeline:
         file = self._under_way.pop(key, None)
         if file is None:
             return
+        with self._contained(file, file.signature, self._refused):
+            self._sort(file, outcome, folders)
+        if len(self._read) + len(self._refused) >= self._batch_size:
+            self._begin()
+            self._write(all_but=1)
+
+    @contextlib.contextmanager
+    def _contained(
+        self, file: File, signature: Signature, refused: list[tuple[File, Signature, str]]
+    ) -> Iterator[None]:
+        """Refuse a file that causes an unexpected exception, instead of ending all the others."""
+        try:
+            yield
+        except LookalikeError:
+            raise  # the store, the journal or the disk: no fault of this file
+        except Exception as error:  # noqa: BLE001 - one file must not end the others
+            _log.exception("indexing %r failed", file.path)
+            refused.append((file, signature, f"internal error: {error!r}"))
+
+    def _sort(self, file: File, outcome: Outcome, folders: Mapping[str, bytes]) -> None:
+        """Put a file where its outcome belongs."""
         if outcome.signature not in (None, file.signature):
             self._unsettle(file)  # it changed since it was owed, so it may still be written to
         elif outcome.kind == "known" and not self._can_reuse(outcome.sha256 or ""):
@@ -167,9 +194,6 @@ class Pipeline:
             self._read.append(Read(file, outcome.signature, sha256, outcome))
         else:
             self._unsettle(file)
-        if len(self._read) + len(self._refused) >= self._batch_size:
-            self._begin()
-            self._write(all_but=1)
 
     def _unsettle(self, file: File) -> None:
         self._journal.unsettle(file.root, file.path)
@@ -219,7 +243,7 @@ class Pipeline:
                 vectors = self._vectors(target, batch, encoded[number])
                 self._set_bad_aside(batch, vectors)
                 is_last = number == len(self._targets) - 1
-                self._upsert(target, batch.read, vectors, last=is_last)
+                self._upsert_contained(target, batch, vectors, last=is_last)
             self._refuse(batch)
             self._report(self.tally.finished - before)
 
@@ -256,6 +280,23 @@ class Pipeline:
                 reason = f"the encoder gives it a vector of length {length:.3g}, not 1"
                 batch.refused.append((read.file, read.signature, reason))
         batch.read = good
+
+    def _upsert_contained(
+        self, target: Target, batch: Batch, vectors: Vectors, *, last: bool
+    ) -> None:
+        """Write a batch; if that fails unexpectedly, one file after the other, and refuse those
+        that fail alone."""
+        try:
+            self._upsert(target, batch.read, vectors, last=last)
+        except LookalikeError:
+            raise
+        except Exception:  # noqa: BLE001 - what fails is found one by one
+            _log.exception("writing a batch failed: writing its files one by one")
+            read, batch.read = batch.read, []
+            for one in read:
+                with self._contained(one.file, one.signature, batch.refused):
+                    self._upsert(target, [one], vectors, last=last)
+                    batch.read.append(one)
 
     def _upsert(
         self, target: Target, ready: Sequence[Read], vectors: Vectors, *, last: bool
@@ -296,10 +337,19 @@ class Pipeline:
 
 
 def _encoded(encoder: Encoder, pixels: Mapping[str, Pixels]) -> dict[str, Embeddings]:
-    """The vector of every content."""
+    """The vector of every content; zeros for one that the encoder fails on unexpectedly."""
     if not pixels:
         return {}
-    return dict(zip(pixels, encoder.encode(np.stack(list(pixels.values()))), strict=True))
+    try:
+        return dict(zip(pixels, encoder.encode(np.stack(list(pixels.values()))), strict=True))
+    except LookalikeError:
+        raise
+    except Exception:  # noqa: BLE001 - what fails is found one by one
+        _log.exception("encoding %d images failed", len(pixels))
+        if len(pixels) == 1:
+            return dict.fromkeys(pixels, np.zeros(EMBEDDING_SIZE, np.float32))
+        alone = [_encoded(encoder, {sha256: one}) for sha256, one in pixels.items()]
+        return {sha256: row for each in alone for sha256, row in each.items()}
 
 
 def _tell_nobody(_finished: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from indexer.database import Database
+from indexer.database import Database, exact, number
 from indexer.identity import FolderIdentity
 from shared.errors import RootError
 
@@ -43,7 +43,9 @@ class Roots:
             Root(
                 id=row[0],
                 folder=row[1],
-                identity=None if row[2] is None else FolderIdentity(*row[2:5]),
+                identity=None
+                if row[2] is None
+                else FolderIdentity(number(row[2]), number(row[3]), row[4]),
                 excludes=tuple(json.loads(row[5])),
                 suspended=row[6],
                 problem=row[7],
@@ -66,7 +68,7 @@ class Roots:
         if root.accept or root.identity != identity:
             self._database.write(
                 "UPDATE roots SET device = ?, inode = ?, generation = ?, accept = 0 WHERE id = ?",
-                [(*identity, root.id)],
+                [(exact(identity.device), exact(identity.inode), identity.generation, root.id)],
             )
 
     def distrust(self, root: str) -> None:

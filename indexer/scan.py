@@ -75,7 +75,7 @@ class Scanner:
             return Reconciled(suspended=root.suspended, problem=str(error))
         files = list(self._journal.files(root.id))
         changed, vanished = _compare(files, listing)
-        result = Reconciled(problem=_unreadable(listing))
+        result = Reconciled(problem=listing.problem())
         self._owe(root, changed, result)
         # What another indexer has now is not gone, whatever the journal still says.
         gone = self._sorted(
@@ -198,11 +198,3 @@ def _traces_of_all(root: Root, chooser: Chooser) -> set[_Trace]:
 def _trace(signature: Signature) -> _Trace:
     """What a rename leaves as it was; the change time is not among it."""
     return signature.device, signature.inode, signature.size, signature.mtime_ns
-
-
-def _unreadable(listing: Listing) -> str | None:
-    if not listing.unreadable:
-        return None
-    folder, reason = next(iter(listing.unreadable.items()))
-    more = f" and {len(listing.unreadable) - 1} more" if len(listing.unreadable) > 1 else ""
-    return f"folder {os.fsdecode(folder) or '.'!r}{more} cannot be listed: {reason}"

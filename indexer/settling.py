@@ -7,7 +7,7 @@ import stat
 import time
 from collections.abc import Mapping
 
-from shared.reading import Signature
+from shared.reading import Signature, is_absent
 
 MAX_FILES = 10_000
 """Files watched for rest at a time; beyond it the next listing of their root finds them."""
@@ -45,14 +45,19 @@ class Settling:
         return max(0.0, first + self._settle - time.monotonic())
 
     def rested(self, folders: Mapping[str, bytes]) -> list[tuple[str, bytes, Signature]]:
-        """Take out the paths that have rested; the changed start again, the gone are dropped."""
+        """Take out the paths that have rested; the changed start again, the absent are dropped, and
+        those that cannot be looked at are tried again."""
         due = time.monotonic() - self._settle
         rested = []
         for (root, path), (signature, since) in list(self._since.items()):
             if since > due:
                 continue
             del self._since[root, path]
-            found = look(folders[root] + b"/" + path) if root in folders else None
+            try:
+                found = look(folders[root] + b"/" + path) if root in folders else None
+            except OSError:
+                self.watch(root, path, signature)
+                continue
             if found == signature:
                 rested.append((root, path, signature))
             elif found is not None:
@@ -61,11 +66,16 @@ class Settling:
 
 
 def look(path: bytes) -> Signature | None:
-    """The signature of a regular file; None for anything else or nothing."""
+    """Return the signature of a regular file; None for anything else or nothing.
+
+    Raises `OSError` when it is unknown what is there.
+    """
     try:
         found = os.lstat(path)
-    except OSError:
-        return None
+    except OSError as error:
+        if is_absent(error):
+            return None
+        raise
     return Signature.of(found) if stat.S_ISREG(found.st_mode) else None
 
 

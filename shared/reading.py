@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -41,6 +42,15 @@ class Signature:
     def of(cls, found: os.stat_result) -> Signature:
         """The signature in a `stat` result."""
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_dev)
+
+
+def is_absent(error: OSError) -> bool:
+    """Return whether an error means that nothing is at a path.
+
+    Any other error (an input/output error, a stale handle, no permission, a name that is too long)
+    says nothing of what is there: it is unknown, and must not be taken for a deletion.
+    """
+    return error.errno in (errno.ENOENT, errno.ENOTDIR)
 
 
 def read_file(path: str | bytes | os.PathLike[str], limits: Limits) -> tuple[bytes, Signature]:

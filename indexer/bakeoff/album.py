@@ -31,7 +31,7 @@ def list_pictures(
     """Full paths of what a scan of `folder` would look at, sorted. Raises `RootError`."""
     root = os.fsencode(folder.resolve())
     listing = list_root(root, Chooser(exclude, settings.home))
-    for hidden, reason in listing.unreadable.items():
+    for hidden, reason in listing.unknown.items():
         path = os.fsdecode(os.path.join(root, hidden))
         progress.say(f"warning: {path}: {reason}: passed over")
     return sorted(os.path.join(root, path) for path in listing.files)

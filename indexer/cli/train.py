@@ -189,6 +189,6 @@ def _pictures(folders: list[Path], exclude: list[str], settings: Settings) -> li
         root = os.fsencode(folder.resolve())
         listing = list_root(root, Chooser(exclude, settings.home))
         found.update(root + b"/" + path for path in listing.files)
-        for hidden, reason in listing.unreadable.items():
+        for hidden, reason in listing.unknown.items():
             say(f"warning: {os.fsdecode(root + b'/' + hidden)}: {reason}: passed over")
     return sorted(found)

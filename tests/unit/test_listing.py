@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,12 +88,12 @@ def test_names_that_are_not_utf8_are_listed_as_they_are(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_folder_hides_what_is_below_it_and_nothing_else() -> None:
-    listing = Listing((1, 2), unreadable={b"a/b": "Permission denied"})
+    listing = Listing((1, 2), unknown={b"a/b": "Permission denied"})
     assert listing.hides(b"a/b/c.jpg")
     assert listing.hides(b"a/b/c/d.jpg")
     assert not listing.hides(b"a/bc.jpg")
     assert not listing.hides(b"a/c.jpg")
-    assert Listing((1, 2), unreadable={b"": "Input/output error"}).hides(b"anything.jpg")
+    assert Listing((1, 2), unknown={b"": "Input/output error"}).hides(b"anything.jpg")
 
 
 def test_a_missing_root_and_a_file_as_root_are_named(tmp_path: Path) -> None:
@@ -112,3 +116,74 @@ def test_a_root_that_is_replaced_during_the_walk_is_not_believed(tmp_path: Path)
 
     with pytest.raises(RootError, match="was replaced while it was listed"):
         list_root(os.fsencode(root), Replacing([]))
+
+
+UNKNOWN = ["EIO", "ESTALE", "EACCES", "ENAMETOOLONG", "ETIMEDOUT", "ENODEV", "EOVERFLOW", "ELOOP"]
+ABSENT = ["ENOENT", "ENOTDIR"]
+
+
+def failing(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    folders: dict[bytes, Exception],
+    names: dict[bytes, Exception],
+) -> None:
+    """Have `os.scandir` fail for folders, and their entries for names, as a file system would."""
+    real: Callable[[bytes], Any] = os.scandir
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[bytes]) -> None:
+            self.name, self.path, self._entry = entry.name, entry.path, entry
+
+        def __getattr__(self, attribute: str) -> Any:
+            if self.name in names:
+                raise names[self.name]
+            return getattr(self._entry, attribute)
+
+    @contextmanager
+    def scandir(folder: bytes) -> Iterator[Iterator[Entry]]:
+        if os.path.basename(folder) in folders:
+            raise folders[os.path.basename(folder)]
+        with real(folder) as entries:
+            yield map(Entry, entries)
+
+    monkeypatch.setattr("indexer.listing.os.scandir", scandir)
+
+
+def error(name: str) -> OSError:
+    number = getattr(errno, name)
+    return OSError(number, os.strerror(number))
+
+
+@pytest.mark.parametrize("name", [*UNKNOWN, *ABSENT])
+def test_only_does_not_exist_means_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    _touch(tmp_path, "a.jpg", "deep/er/b.jpg", "odd.jpg", "z.jpg")
+    failing(monkeypatch, folders={b"er": error(name)}, names={b"odd.jpg": error(name)})
+    found = list_root(os.fsencode(tmp_path), Chooser(()))
+    assert sorted(found.files) == [b"a.jpg", b"z.jpg"]
+    hidden = [found.hides(one) for one in (b"deep/er/b.jpg", b"odd.jpg", b"deep/c.jpg")]
+    assert hidden == ([True, True, False] if name in UNKNOWN else [False] * 3)
+    if name in UNKNOWN:
+        problem = str(found.problem())
+        assert f"'deep/er': {error(name).strerror}, 'odd.jpg': {error(name).strerror}" in problem
+    else:
+        assert found.problem() is None
+
+
+def test_an_unexpected_exception_for_one_name_costs_only_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _touch(tmp_path, "a.jpg", "odd.jpg", "z.jpg")
+    failing(monkeypatch, folders={}, names={b"odd.jpg": RuntimeError("boom")})
+    found = list_root(os.fsencode(tmp_path), Chooser(()))
+    assert sorted(found.files) == [b"a.jpg", b"z.jpg"]
+    assert found.hides(b"odd.jpg")
+    assert "internal error: RuntimeError('boom')" in str(found.problem())
+    assert "boom" in caplog.text
+
+
+def test_a_problem_names_some_and_counts_the_rest() -> None:
+    listing = Listing((1, 2), unknown={f"{n}".encode(): "Input/output error" for n in range(9)})
+    assert str(listing.problem()).endswith("'4': Input/output error and 4 more")

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from indexer.arrivals import Spread
+from indexer.batch import record_of
 from indexer.database import Database
 from indexer.journal import Journal
 from indexer.pipeline import Pipeline, Target
@@ -308,3 +309,86 @@ def test_arrivals_are_measured_once_and_copies_are_none(line: Line) -> None:
     line.run()
     assert line.store.count() == 3
     assert line.journal.arrivals("mean-color", "g4") == Spread(2, 0.5)
+
+
+STEPS = ("submit", "sort", "encode", "record", "upsert")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_unexpected_exception_for_one_file_refuses_only_that_file(
+    line: Line, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
+) -> None:
+    names = ["a.png", "b.png", "bad.png", "c.png", "d.png", "e.png"]
+    for number, name in enumerate(names):
+        line.draw(name, (255, number, 0))
+    _break(line, monkeypatch, step)
+    line.owe(*names)
+    line.run()
+    assert line.journal.counts()["indexed"] == 5
+    (refused,) = line.journal.refused()
+    assert refused.path == b"bad.png"
+    if step == "encode":
+        assert "vector of length 0" in str(refused.reason)
+    else:
+        assert refused.reason == "internal error: RuntimeError('boom')"
+    assert "Traceback" in caplog.text
+    assert line.store.ids() == {
+        point_id("r", os.fsencode(one)) for one in names if one != "bad.png"
+    }
+
+
+def _break(line: Line, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Have one step fail for what belongs to bad.png, whose pixels are (255, 2, 0)."""
+
+    def boom(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    if step == "submit":
+        real_submit = line.pool.submit
+        monkeypatch.setattr(
+            line.pool,
+            "submit",
+            lambda key, job: boom() if b"bad" in job.path else real_submit(key, job),
+        )
+    elif step == "sort":
+        real_sort = line.pipeline._sort
+        monkeypatch.setattr(
+            line.pipeline,
+            "_sort",
+            lambda file, *rest: boom() if b"bad" in file.path else real_sort(file, *rest),
+        )
+    elif step == "encode":
+        real_encode = line.encoder.encode
+        monkeypatch.setattr(
+            line.encoder,
+            "encode",
+            lambda pixels: boom() if (pixels[:, 0, 0, 1] == 2).any() else real_encode(pixels),
+        )
+    elif step == "record":
+        monkeypatch.setattr(
+            "indexer.pipeline.record_of",
+            lambda read, *rest: boom() if b"bad" in read.file.path else record_of(read, *rest),
+        )
+    else:
+        real_upsert = line.store.upsert
+        monkeypatch.setattr(
+            line.store,
+            "upsert",
+            lambda records, rows: (
+                boom() if any("bad" in one.path for one in records) else real_upsert(records, rows)
+            ),
+        )
+
+
+def test_a_store_that_fails_is_no_fault_of_a_file(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise StoreError("away")
+
+    line.draw("a.png", (255, 0, 0))
+    line.owe("a.png")
+    monkeypatch.setattr(line.store, "upsert", away)
+    with pytest.raises(StoreError):
+        line.run()
+    assert line.journal.counts() == {"owed": 1, "unsettled": 0, "indexed": 0, "refused": 0}

@@ -9,16 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from indexer.database import Database
-from indexer.identity import folder_identity
+from indexer.identity import FolderIdentity, folder_identity
 from indexer.journal import Indexed, Journal
 from indexer.listing import Chooser
 from indexer.roots import Root, Roots
 from indexer.scan import Reconciled, Scanner
 from indexer.settling import Settling, look
 from shared.points import point_id
+from shared.reading import Signature
 from tests.fakes import MemoryStore, record
+from tests.unit.test_listing import error, failing
 
 
 class House:
@@ -242,7 +246,9 @@ def test_below_a_folder_that_cannot_be_listed_nothing_is_deleted(
     )  # root may read everything, so mode 000 tells nothing
     result = house.reconcile()
     assert result.deleted == 1
-    assert result.problem == "folder 'shut' cannot be listed: Permission denied"
+    assert result.problem == (
+        "cannot be read, and nothing is deleted there: 'shut': Permission denied"
+    )
     assert house.holds("seen/b", "seen/c", "shut/d")
     monkeypatch.undo()
     assert house.reconcile().deleted == 1
@@ -301,3 +307,42 @@ def test_nothing_is_owed_for_suspended_files_until_they_are_back(house: House) -
     house.folder.with_name("away").rename(house.folder)
     assert house.reconcile().owed == 1
     assert house.index() == ["a"]
+
+
+@pytest.mark.parametrize("name", ["EIO", "ESTALE", "EACCES", "ETIMEDOUT"])
+def test_what_cannot_be_read_now_is_not_deleted(
+    house: House, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A folder and a file that fail keep their points; an absent file beside them loses its own."""
+    house.write("a/1", "a/2", "b/3", "c", "d", "e")
+    house.scan()
+    (house.folder / "d").unlink()
+    failing(monkeypatch, folders={b"a": error(name)}, names={b"c": error(name)})
+    result = house.scan()
+    assert house.holds("a/1", "a/2", "b/3", "c", "e")
+    assert result.problem is not None
+    assert house.root.problem == result.problem
+    monkeypatch.undo()
+    assert house.scan().problem is None
+    assert house.holds("a/1", "a/2", "b/3", "c", "e")
+
+
+numbers = st.integers(0, 2**64 - 1)
+times = st.integers(-(10**20), 10**20)
+signatures = st.builds(Signature, st.integers(0, 2**63), times, times, numbers, numbers)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(signatures, min_size=1, max_size=5))
+@example([Signature(1, 13_569_465_600 * 10**9, -(11_644_473_600 * 10**9), 2**64 - 1, 2**63)])
+def test_any_stat_result_is_remembered_exactly(house: House, found: list[Signature]) -> None:
+    """Inode numbers of 2^63 and more, files of the years 1601 and 2400."""
+    names = [f"{number}".encode() for number in range(len(found))]
+    house.journal.owe(("r", name, one) for name, one in zip(names, found, strict=True))
+    kept = {file.path: file.signature for file in house.journal.files("r")}
+    assert [kept[name] for name in names] == found
+    traces = house.journal.owed_traces()
+    assert {(one.device, one.inode, one.size, one.mtime_ns) for one in found} <= traces
+    identity = FolderIdentity(found[0].device, found[0].inode, 7)
+    house.roots.trust(house.root, identity)
+    assert house.root.identity == identity
