@@ -48,7 +48,8 @@ class Finding:
 @dataclass(slots=True)
 class Diagnosis:
     """What one examination found. `others`: points in the store that belong to other indexers.
-    `problems` concern the home or a whole folder."""
+    `unknown`: paths of points that cannot be looked at now. `problems` concern the home or a whole
+    folder."""
 
     files: int = 0
     points: int = 0
@@ -56,6 +57,7 @@ class Diagnosis:
     findings: list[Finding] = field(default_factory=list)
     refused: list[File] = field(default_factory=list)
     suspended: list[Key] = field(default_factory=list)
+    unknown: list[Key] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -171,7 +173,9 @@ class Examination:
         root, listing = self._roots.get(key[0]), self._listings.get(key[0])
         if root is None:
             self._add("orphaned", key, "its folder is not remembered")
-        elif listing is None or listing.hides(key[1]) or root.suspended:
+        elif listing is not None and listing.hides(key[1]):
+            self.found.unknown.append(key)
+        elif listing is None or root.suspended:
             self.found.suspended.append(key)
         else:
             self._add("orphaned", key, "there is no such file")

@@ -151,7 +151,8 @@ def _too_few(answer: Answer) -> str:
         return f"only {found:,} of {answer.number:,} wanted are in {where}: give more --probes"
     if answer.matching < answer.total:
         matches = "matches" if found == 1 else "match"
-        return f"only {found:,} {matches} anywhere" if found else "no image matches"
+        nothing = "no other image matches" if answer.matching else "no image matches"
+        return f"only {found:,} {matches} anywhere" if found else nothing
     images = "image is" if found == 1 else "images are"
     return f"only {found:,} other {images} indexed" if found else "no other image is indexed"
 

@@ -69,9 +69,10 @@ def _as_json(report: Report) -> dict[str, Any]:
             {"root": file.root, "path": shown_path(file.path), "reason": file.reason}
             for file in found.refused
         ],
-        "suspended": [
-            {"root": root, "path": shown_path(path)} for root, path in sorted(found.suspended)
-        ],
+        **{
+            name: [{"root": root, "path": shown_path(path)} for root, path in sorted(keys)]
+            for name, keys in (("suspended", found.suspended), ("unknown", found.unknown))
+        },
         "notes": found.notes,
         "problems": found.problems,
         "actions": report.actions if report.repaired else None,
@@ -93,6 +94,7 @@ def _print(report: Report) -> None:
         ("orphaned", "wrong: in the store though they are not on disk"),
         ("stale", "wrong: in the store, but not as they should be"),
         ("suspended", "suspended: gone from disk, their deletion waits to be accepted"),
+        ("unknown", "unknown: cannot be looked at now, their points stay"),
         ("refused", "refused: cannot be used"),
     ):
         _print_list(f"{len(found[kind]):,} {verb}", found[kind])
@@ -111,7 +113,11 @@ def _print_list(title: str, items: list[dict[str, Any]]) -> None:
 
 
 def _remedy(report: Report) -> str:
-    return "" if report.repaired else ": `indexer doctor --repair` mends it"
+    if report.repaired:
+        return ""
+    if not report.diagnosis.findings:
+        return ": see above"
+    return ": `indexer doctor --repair` repairs it"
 
 
 def _line(text: str) -> None:

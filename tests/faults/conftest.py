@@ -60,6 +60,10 @@ CASES = {
     42: "one of two searchers killed under load",
     43: "relabelling interrupted by kill -9",
     44: "file names with HTML in them",
+    45: "a folder or file answers EIO, ESTALE, EACCES or another error inside a listed parent",
+    46: "inode or device numbers of 2^63 and more",
+    47: "a file of the year 1601 or 2400",
+    48: "an unexpected exception for one path, at every step",
 }
 """The cases, by the number that the tests are marked with."""
 

@@ -57,6 +57,7 @@ def test_a_small_cluster_says_so() -> None:
     ("found", "matching", "said"),
     [
         (0, 0, "no image matches"),
+        (0, 1, "no other image matches"),
         (1, 1, "only 1 matches anywhere"),
         (2, 3, "only 2 match anywhere"),
         (0, 3068, "no other image is indexed"),
