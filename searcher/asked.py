@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from searcher.answer import Answer, Tier
-    from searcher.pictures import Picture, Pictures
+    from searcher.pictures import ExamplePicture, Pictures
 
 Texts = tuple[str, ...]
 """The images of one query as they were given; none means one at random."""
@@ -39,7 +39,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One query as it was given (valid Unicode), its answer, and its picture if that is drawn.
+    """One query as it was given (valid Unicode), its answer, and its examples if they are drawn.
 
     By result id, for results that are explained: `heats` is the picture with its heat map over it,
     `explained` a line of text, `told` the same and more as JSON values.
@@ -47,7 +47,7 @@ class Asked:
 
     shown: str
     answer: Answer
-    picture: Picture | None = None
+    examples: tuple[ExamplePicture, ...] = ()
     heats: Mapping[str, Image.Image] = field(default_factory=dict)
     explained: Mapping[str, str] = field(default_factory=dict)
     told: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

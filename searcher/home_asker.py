@@ -9,7 +9,7 @@ from pathlib import Path
 from searcher.asked import Asked, Refused, Texts, Wish
 from searcher.duplicates.tiering import with_tiers
 from searcher.opening import open_home
-from searcher.pictures import RootPictures, query_picture
+from searcher.pictures import ExamplePicture, Picture, RootPictures, example_pictures
 from searcher.query.examples import Question, answer, random_question, read_question
 from searcher.search import Searcher
 from shared.errors import ImageRefused, QueryError
@@ -77,18 +77,27 @@ class HomeAsker:
     def _ask(self, question: Question | None, searcher: Searcher) -> Asked | Refused:
         """Ask the store; with an indexed image at random if there is no question."""
         question = question or random_question(searcher.store, secrets.randbits(64))
-        wish, home, picture = self._wish, self.home, None
+        wish, home = self._wish, self.home
         try:
             found = answer(question, searcher, wish.request)
             found = with_tiers(found, question, home, wish.tier)
-            if wish.draws:
-                picture = query_picture(question.like[0].query, home.limits)
-                picture = picture or self.pictures.of(found.point)
         except (QueryError, ImageRefused) as error:
             return Refused(question.given, error)
+        examples = self._examples(question, searcher) if wish.draws else ()
         if not wish.explain:
-            return Asked(question.shown, found, picture)
+            return Asked(question.shown, found, examples)
         from searcher.reasons.explaining import explain
 
         told = explain(question, found, searcher, home, drawn=wish.draws)
-        return Asked(question.shown, found, picture, told.heats, told.lines, told.values)
+        return Asked(question.shown, found, examples, told.heats, told.lines, told.values)
+
+    def _examples(self, question: Question, searcher: Searcher) -> tuple[ExamplePicture, ...]:
+        like, unlike = ([one.query for one in some] for some in (question.like, question.unlike))
+        points = [one.point for one in (*like, *unlike) if one.point is not None]
+        stored = searcher.store.get(points) if points else {}
+
+        def indexed(point: str) -> Picture:
+            found = stored.get(point)
+            return self.pictures.of(found.record) if found else Picture(point, None, "not indexed")
+
+        return example_pictures(like, unlike, indexed, self.home.limits)

@@ -20,12 +20,14 @@ from searcher.drawn.drawing import (
     SMALL_LINE,
     TITLE,
     draw_lines,
+    draw_mark,
     draw_picture,
     font,
     shortened,
     wrapped,
 )
-from searcher.pictures import Picture, Pictures
+from searcher.drawn.examples import MARK_WORD, heading, per_row
+from searcher.pictures import ExamplePicture, Picture, Pictures
 from searcher.reasons.heat_drawing import LEGEND, ramp_strip
 from searcher.render import caption, found_in
 from shared.report import escape
@@ -35,11 +37,13 @@ CELL, QUERY_CELL = 200, 300
 CAPTION = 2 * LINE + 8
 BESIDE = 6
 STRIP = 12
+BETWEEN = 10
 COLUMNS = 4
 
 
 def draw_sheet(asked: Sequence[Asked], pictures: Pictures) -> Image.Image:
-    """Every query at the left of its results, four a row, one query below the other. RGB."""
+    """Every query, with all of its examples, at the left of its results, four a row, one query
+    below the other. RGB."""
     heights = [_height(one) for one in asked]
     width = 2 * MARGIN + QUERY_CELL + 2 * GAP + COLUMNS * (CELL + GAP) - GAP
     height = MARGIN + sum(heights) + MARGIN * max(1, len(asked))
@@ -57,7 +61,7 @@ def draw_sheet(asked: Sequence[Asked], pictures: Pictures) -> Image.Image:
 
 def _height(one: Asked) -> int:
     rows = -(-len(one.answer.results) // COLUMNS)
-    left = QUERY_CELL + max(3, len(_facts(one))) * LINE + GAP
+    left = _examples_height(one.examples) + max(3, len(_facts(one))) * LINE + GAP
     if one.heats:
         left += GAP + STRIP + len(_legend()) * SMALL_LINE
     return TITLE + max(left, rows * (_cell_height(one) + GAP) - GAP)
@@ -88,14 +92,12 @@ def _draw_section(
     top: int,
     pictures: Pictures,
 ) -> None:
-    answer, picture = one.answer, one.picture or Picture(one.shown, None)
-    right = sheet.width - MARGIN
-    title = f"Images that look like {escape(picture.name)}"
-    draw.text((MARGIN, top), shortened(title, 28, right - MARGIN), INK, font(28))
-    draw_picture(sheet, draw, picture, (MARGIN, top + TITLE), QUERY_CELL)
-    _draw_facts(sheet, draw, one, top + TITLE + QUERY_CELL + 12)
+    title = shortened(escape(heading(one.examples)), 28, sheet.width - 2 * MARGIN)
+    draw.text((MARGIN, top), title, INK, font(28))
+    _draw_examples(sheet, draw, one.examples, top + TITLE)
+    _draw_facts(sheet, draw, one, top + TITLE + _examples_height(one.examples) + 12)
     left = MARGIN + QUERY_CELL + 2 * GAP
-    for place, result in enumerate(answer.results):
+    for place, result in enumerate(one.answer.results):
         row, column = divmod(place, COLUMNS)
         x = left + column * (CELL + GAP)
         y = top + TITLE + row * (_cell_height(one) + GAP)
@@ -110,6 +112,40 @@ def _draw_section(
         name = shortened(escape(found.name), 15, CELL)
         draw.text((x, y + CELL + 8 + LINE), name, QUIET, font(15))
         draw_lines(draw, _explained(one, result), (x, y + CELL + CAPTION))
+
+
+def _example_cell(number: int) -> int:
+    """Pixels along the edge of each of `number` examples, which are as wide as one query."""
+    columns = per_row(number)
+    return (QUERY_CELL - (columns - 1) * BETWEEN) // columns
+
+
+def _examples_height(examples: Sequence[ExamplePicture]) -> int:
+    """One example is named by the title; several have their names below them."""
+    cell = _example_cell(len(examples))
+    if len(examples) == 1:
+        return cell
+    rows = -(-len(examples) // per_row(len(examples)))
+    return rows * (cell + SMALL_LINE + BETWEEN) - BETWEEN
+
+
+def _draw_examples(
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    examples: Sequence[ExamplePicture],
+    top: int,
+) -> None:
+    columns, cell = per_row(len(examples)), _example_cell(len(examples))
+    for place, one in enumerate(examples):
+        row, column = divmod(place, columns)
+        x = MARGIN + column * (cell + BETWEEN)
+        y = top + row * (cell + SMALL_LINE + BETWEEN)
+        draw_picture(sheet, draw, one.picture, (x, y), cell)
+        if one.is_negative:
+            draw_mark(draw, MARK_WORD, (x, y), cell)
+        if len(examples) > 1:
+            name = shortened(escape(one.picture.name), SMALL, cell)
+            draw.text((x, y + cell + 2), name, QUIET, font(SMALL))
 
 
 def _draw_facts(sheet: Image.Image, draw: ImageDraw.ImageDraw, one: Asked, y: int) -> None:

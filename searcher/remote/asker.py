@@ -7,7 +7,7 @@ from pathlib import Path
 
 from searcher.answer import Answer
 from searcher.asked import Asked, Refused, Texts, Wish
-from searcher.pictures import Picture, query_picture
+from searcher.pictures import ExamplePicture, example_pictures
 from searcher.query.source import Query, joined, naming, read_query
 from searcher.reasons.explanation import explanation, explanation_json
 from searcher.remote.answers import answer_from_json, explanations_from_json
@@ -67,13 +67,10 @@ class ServiceAsker:
         if like:
             shown = joined([one.shown for one in like], [one.shown for one in unlike])
         told = explanations_from_json(shape.values)
-        picture = None
-        if self._wish.draws:
-            picture = self._picture(like[0] if like else Query(shown, point=shown))
         return Asked(
             shown,
             answer,
-            picture,
+            self._examples(like or [Query(shown, point=shown)], unlike),
             explained={point: explanation(one) for point, one in told.items()},
             told={point: explanation_json(one) for point, one in told.items()},
         )
@@ -92,7 +89,9 @@ class ServiceAsker:
         shape = Shape.read(reply.body, "the answer")
         return shape, answer_from_json(shape.values)
 
-    def _picture(self, query: Query) -> Picture | None:
-        if query.point is not None:
-            return self.pictures.of_point(query.point)
-        return query_picture(query, self._limits)
+    def _examples(
+        self, like: Sequence[Query], unlike: Sequence[Query]
+    ) -> tuple[ExamplePicture, ...]:
+        if not self._wish.draws:
+            return ()
+        return example_pictures(like, unlike, self.pictures.of_point, self._limits)
