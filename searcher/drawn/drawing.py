@@ -14,6 +14,7 @@ MARGIN, GAP = 40, 20
 LINE = 24
 TITLE = 64
 SMALL, SMALL_LINE = 13, 18
+BESIDE = 6
 GROUND, INK, QUIET = (255, 255, 255), (28, 28, 30), (110, 110, 116)
 BOX, RULE = (240, 240, 243), (216, 216, 220)
 MARK = (173, 31, 31)
@@ -53,11 +54,12 @@ def draw_mark(draw: ImageDraw.ImageDraw, text: str, corner: tuple[int, int], edg
 def _draw_note(draw: ImageDraw.ImageDraw, note: str, corner: tuple[int, int], edge: int) -> None:
     """Why there is no picture, in the middle of a box of `edge` pixels."""
     size, line = (15, LINE) if edge > 150 else (SMALL, SMALL_LINE)
-    most = (edge - 2 * (SMALL_LINE + 2)) // line  # below a mark in the corner
+    above = 0 if edge > 150 else SMALL_LINE  # for a mark in the corner
+    most = (edge - above - BESIDE) // line
     lines = wrapped(escape(note), size, edge - GAP // 2)
     if len(lines) > most:
         lines = [*lines[: most - 1], shortened(" ".join(lines[most - 1 :]), size, edge - GAP // 2)]
-    top = corner[1] + edge / 2 - (len(lines) - 1) * line / 2
+    top = corner[1] + (edge + above - (len(lines) - 1) * line) / 2
     for number, text in enumerate(lines):
         draw.text((corner[0] + edge / 2, top + number * line), text, QUIET, font(size), anchor="mm")
 

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from searcher.answer import remarks
 from searcher.asked import Asked
 from searcher.drawn.drawing import (
+    BESIDE,
     GAP,
     GROUND,
     INK,
@@ -35,7 +36,6 @@ from shared.types import ScoredImage
 
 CELL, QUERY_CELL = 200, 300
 CAPTION = 2 * LINE + 8
-BESIDE = 6
 STRIP = 12
 BETWEEN = 10
 COLUMNS = 4
@@ -92,8 +92,9 @@ def _draw_section(
     top: int,
     pictures: Pictures,
 ) -> None:
-    title = shortened(escape(heading(one.examples)), 28, sheet.width - 2 * MARGIN)
-    draw.text((MARGIN, top), title, INK, font(28))
+    title, width = escape(heading(one.examples)), sheet.width - 2 * MARGIN
+    size = 28 if font(28).getlength(title) <= width else 20
+    draw.text((MARGIN, top), shortened(title, size, width), INK, font(size))
     _draw_examples(sheet, draw, one.examples, top + TITLE)
     _draw_facts(sheet, draw, one, top + TITLE + _examples_height(one.examples) + 12)
     left = MARGIN + QUERY_CELL + 2 * GAP
