@@ -53,12 +53,12 @@ def draw_mark(draw: ImageDraw.ImageDraw, text: str, corner: tuple[int, int], edg
 
 def _draw_note(draw: ImageDraw.ImageDraw, note: str, corner: tuple[int, int], edge: int) -> None:
     """Why there is no picture, in the middle of a box of `edge` pixels."""
-    size, line = (15, LINE) if edge > 150 else (SMALL, SMALL_LINE)
+    size, line = (15, LINE) if edge > 150 else (SMALL, SMALL + 2)
     above = 0 if edge > 150 else SMALL_LINE  # for a mark in the corner
     most = (edge - above - BESIDE) // line
-    lines = wrapped(escape(note), size, edge - GAP // 2)
+    lines = wrapped(escape(note), size, edge - BESIDE)
     if len(lines) > most:
-        lines = [*lines[: most - 1], shortened(" ".join(lines[most - 1 :]), size, edge - GAP // 2)]
+        lines = [*lines[: most - 1], shortened(" ".join(lines[most - 1 :]), size, edge - BESIDE)]
     top = corner[1] + (edge + above - (len(lines) - 1) * line) / 2
     for number, text in enumerate(lines):
         draw.text((corner[0] + edge / 2, top + number * line), text, QUIET, font(size), anchor="mm")

@@ -75,8 +75,9 @@ def _examples(examples: Sequence[ExamplePicture]) -> str:
 def _example(one: ExamplePicture) -> str:
     name = one.picture.name
     kind, mark = (' class="negative"', f"<b>{MARK_WORD}</b> ") if one.is_negative else ("", "")
+    told = f"{name}: {one.picture.note}" if one.picture.image is None else name
     alt = f"{NOT_LIKE if one.is_negative else 'query'}: {name}"
-    return f"""<li{kind}><figure title="{text(name)}">
+    return f"""<li{kind}><figure title="{text(told)}">
 {frame(one.picture, alt)}
 <figcaption>{mark}{text(name)}</figcaption>
 </figure></li>"""
