@@ -39,7 +39,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One query as it was given (valid Unicode), its answer, and its images if they are drawn.
+    """One query as it was given (valid Unicode), its answer, and its examples if they are drawn.
 
     By result id, for results that are explained: `heats` is the picture with its heat map over it,
     `explained` a line of text, `told` the same and more as JSON values.

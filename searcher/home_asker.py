@@ -9,7 +9,7 @@ from pathlib import Path
 from searcher.asked import Asked, Refused, Texts, Wish
 from searcher.duplicates.tiering import with_tiers
 from searcher.opening import open_home
-from searcher.pictures import ExamplePicture, RootPictures, query_picture
+from searcher.pictures import ExamplePicture, Picture, RootPictures, example_pictures
 from searcher.query.examples import Question, answer, random_question, read_question
 from searcher.search import Searcher
 from shared.errors import ImageRefused, QueryError
@@ -78,14 +78,12 @@ class HomeAsker:
         """Ask the store; with an indexed image at random if there is no question."""
         question = question or random_question(searcher.store, secrets.randbits(64))
         wish, home = self._wish, self.home
-        examples: tuple[ExamplePicture, ...] = ()
         try:
             found = answer(question, searcher, wish.request, home.roots)
             found = with_tiers(found, question, home, wish.tier)
-            if wish.draws:
-                examples = self._examples(question, searcher)
         except (QueryError, ImageRefused) as error:
             return Refused(question.given, error)
+        examples = self._examples(question, searcher) if wish.draws else ()
         if not wish.explain:
             return Asked(question.shown, found, examples)
         from searcher.reasons.explaining import explain
@@ -94,14 +92,12 @@ class HomeAsker:
         return Asked(question.shown, found, examples, told.heats, told.lines, told.values)
 
     def _examples(self, question: Question, searcher: Searcher) -> tuple[ExamplePicture, ...]:
-        """The images of a query as small pictures, those to be like first."""
-        points = [one.query.point for one in question.examples if one.query.point]
+        like, unlike = ([one.query for one in some] for some in (question.like, question.unlike))
+        points = [one.point for one in (*like, *unlike) if one.point is not None]
         stored = searcher.store.get(points) if points else {}
-        drawn = []
-        for place, example in enumerate(question.examples):
-            picture = query_picture(example.query, self.home.limits)
-            if picture is None:
-                known = stored.get(str(example.query.point))
-                picture = self.pictures.of(known.record if known else None)
-            drawn.append(ExamplePicture(picture, place >= len(question.like)))
-        return tuple(drawn)
+
+        def indexed(point: str) -> Picture:
+            found = stored.get(point)
+            return self.pictures.of(found.record) if found else Picture(point, None, "not indexed")
+
+        return example_pictures(like, unlike, indexed, self.home.limits)

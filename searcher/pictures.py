@@ -6,7 +6,7 @@ Pillow is loaded with the first picture that is drawn.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -36,25 +36,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class ExamplePicture:
-    """A query image as it is drawn; results shall not look like a negative one."""
+    """An example of a query as a small picture. `is_negative`: results shall not look like it."""
 
     picture: Picture
     is_negative: bool = False
-
-    @property
-    def alt(self) -> str:
-        """What it is, where the picture is not seen."""
-        return f"{'not like' if self.is_negative else 'query'}: {self.picture.name}"
-
-
-def examples_title(examples: Sequence[ExamplePicture]) -> str:
-    """``Images that look like a.jpg, not b.jpg``, or ``like 3 images, not like 2``."""
-    like = [one.picture.name for one in examples if not one.is_negative]
-    unlike = [one.picture.name for one in examples if one.is_negative]
-    if len(examples) > 2:
-        others = f", not like {len(unlike)}" if unlike else ""
-        return f"Images that look like {len(like)} image{'s' * (len(like) > 1)}{others}"
-    return f"Images that look like {' and '.join(like)}" + "".join(f", not {one}" for one in unlike)
 
 
 class Pictures(Protocol):
@@ -83,14 +68,35 @@ def located(roots: Mapping[str, Path], record: ImageRecord) -> str | None:
     return None if root is None else absolute_path(root, record)
 
 
-def query_picture(query: Query, limits: Limits) -> Picture | None:
-    """The query as a small picture; None when it was asked by id. Raises `ImageRefused`."""
+def example_pictures(
+    like: Sequence[Query],
+    unlike: Sequence[Query],
+    indexed: Callable[[str], Picture],
+    limits: Limits,
+) -> tuple[ExamplePicture, ...]:
+    """Every example of a query as a small picture, the negative ones last.
+
+    `indexed`: returns the picture of an indexed image by its id.
+    """
+
+    def picture(query: Query) -> Picture:
+        return query_picture(query, limits) if query.point is None else indexed(query.point)
+
+    return (
+        *(ExamplePicture(picture(one)) for one in like),
+        *(ExamplePicture(picture(one), is_negative=True) for one in unlike),
+    )
+
+
+def query_picture(query: Query, limits: Limits) -> Picture:
+    """A query's own bytes as a small picture; where it cannot be decoded here, the reason."""
     from shared.images import thumbnail
 
-    if query.data is None:
-        return None
     name = os.path.basename(query.shown) or query.shown
-    return Picture(name, thumbnail(query.data, EDGE, limits))
+    try:
+        return Picture(name, thumbnail(query.data or b"", EDGE, limits))
+    except ImageRefused as error:
+        return Picture(name, None, str(error))
 
 
 def picture_name(path: str) -> str:

@@ -16,10 +16,10 @@ from shared.report import escape
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1e; --quiet: #6e6e74; --ground: #fff; --box: #e8e8eb;
-  --accent: #0a66c2; }
+  --accent: #0a66c2; --negative: #ad1f1f; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #f2f2f4; --quiet: #a0a0a8; --ground: #161618; --box: #2a2a2e;
-    --accent: #6cb2ff; } }
+    --accent: #6cb2ff; --negative: #ff9c94; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 2rem; max-width: 84rem; background: var(--ground);
   color: var(--ink); font: 1rem/1.45 system-ui, sans-serif; }

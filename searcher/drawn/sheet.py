@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
@@ -10,6 +9,7 @@ from PIL import Image, ImageDraw
 from searcher.answer import remarks
 from searcher.asked import Asked
 from searcher.drawn.drawing import (
+    BESIDE,
     GAP,
     GROUND,
     INK,
@@ -21,12 +21,14 @@ from searcher.drawn.drawing import (
     SMALL_LINE,
     TITLE,
     draw_lines,
+    draw_mark,
     draw_picture,
     font,
     shortened,
     wrapped,
 )
-from searcher.pictures import ExamplePicture, Picture, Pictures, examples_title
+from searcher.drawn.examples import MARK_WORD, heading, per_row
+from searcher.pictures import ExamplePicture, Picture, Pictures
 from searcher.reasons.heat_drawing import LEGEND, ramp_strip
 from searcher.render import caption, found_in
 from shared.report import escape
@@ -34,13 +36,14 @@ from shared.types import ScoredImage
 
 CELL, QUERY_CELL = 200, 300
 CAPTION = 2 * LINE + 8
-BESIDE = 6
 STRIP = 12
+BETWEEN = 10
 COLUMNS = 4
 
 
 def draw_sheet(asked: Sequence[Asked], pictures: Pictures) -> Image.Image:
-    """Every query at the left of its results, four a row, one query below the other. RGB."""
+    """Every query, with all of its examples, at the left of its results, four a row, one query
+    below the other. RGB."""
     heights = [_height(one) for one in asked]
     width = 2 * MARGIN + QUERY_CELL + 2 * GAP + COLUMNS * (CELL + GAP) - GAP
     height = MARGIN + sum(heights) + MARGIN * max(1, len(asked))
@@ -58,7 +61,7 @@ def draw_sheet(asked: Sequence[Asked], pictures: Pictures) -> Image.Image:
 
 def _height(one: Asked) -> int:
     rows = -(-len(one.answer.results) // COLUMNS)
-    left = _examples_height(_examples(one)) + max(3, len(_facts(one))) * LINE + GAP
+    left = _examples_height(one.examples) + max(3, len(_facts(one))) * LINE + GAP
     if one.heats:
         left += GAP + STRIP + len(_legend()) * SMALL_LINE
     return TITLE + max(left, rows * (_cell_height(one) + GAP) - GAP)
@@ -68,44 +71,6 @@ def _cell_height(one: Asked) -> int:
     """A result's picture, the heat below it and the text, the same for all results of a query."""
     lines = max((len(_explained(one, result)) for result in one.answer.results), default=0)
     return CELL + (BESIDE + CELL if one.heats else 0) + CAPTION + lines * SMALL_LINE
-
-
-def _examples(one: Asked) -> tuple[ExamplePicture, ...]:
-    return one.examples or (ExamplePicture(Picture(one.shown, None)),)
-
-
-def _columns(examples: Sequence[ExamplePicture]) -> int:
-    """As many examples side by side as are below each other, four at most."""
-    return min(4, math.ceil(math.sqrt(len(examples))))
-
-
-def _example_edge(examples: Sequence[ExamplePicture]) -> int:
-    columns = _columns(examples)
-    return (QUERY_CELL - (columns - 1) * BESIDE) // columns
-
-
-def _label_height(examples: Sequence[ExamplePicture]) -> int:
-    return SMALL_LINE if any(one.is_negative for one in examples) else 0
-
-
-def _examples_height(examples: Sequence[ExamplePicture]) -> int:
-    rows = -(-len(examples) // _columns(examples))
-    return rows * (_example_edge(examples) + _label_height(examples) + BESIDE) - BESIDE
-
-
-def _draw_examples(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, examples: Sequence[ExamplePicture], top: int
-) -> None:
-    """All query images in the place of one; below the negative ones stands *not*."""
-    edge, label = _example_edge(examples), _label_height(examples)
-    for place, one in enumerate(examples):
-        row, column = divmod(place, _columns(examples))
-        x, y = MARGIN + column * (edge + BESIDE), top + row * (edge + label + BESIDE)
-        draw_picture(sheet, draw, one.picture, (x, y), edge)
-        if one.is_negative:
-            named = shortened(f"not {escape(one.picture.name)}", SMALL, edge)
-            draw.text((x, y + edge + 1), named, INK, font(SMALL))
-            draw.line((x + 2, y + 2, x + edge - 4, y + edge - 4), fill=INK, width=2)
 
 
 def _facts(one: Asked) -> list[str]:
@@ -128,14 +93,13 @@ def _draw_section(
     top: int,
     pictures: Pictures,
 ) -> None:
-    answer, examples = one.answer, _examples(one)
-    right = sheet.width - MARGIN
-    title = escape(examples_title(examples))
-    draw.text((MARGIN, top), shortened(title, 28, right - MARGIN), INK, font(28))
-    _draw_examples(sheet, draw, examples, top + TITLE)
-    _draw_facts(sheet, draw, one, top + TITLE + _examples_height(examples) + 12)
+    title, width = escape(heading(one.examples)), sheet.width - 2 * MARGIN
+    size = 28 if font(28).getlength(title) <= width else 20
+    draw.text((MARGIN, top), shortened(title, size, width), INK, font(size))
+    _draw_examples(sheet, draw, one.examples, top + TITLE)
+    _draw_facts(sheet, draw, one, top + TITLE + _examples_height(one.examples) + 12)
     left = MARGIN + QUERY_CELL + 2 * GAP
-    for place, result in enumerate(answer.results):
+    for place, result in enumerate(one.answer.results):
         row, column = divmod(place, COLUMNS)
         x = left + column * (CELL + GAP)
         y = top + TITLE + row * (_cell_height(one) + GAP)
@@ -150,6 +114,40 @@ def _draw_section(
         name = shortened(escape(found.name), 15, CELL)
         draw.text((x, y + CELL + 8 + LINE), name, QUIET, font(15))
         draw_lines(draw, _explained(one, result), (x, y + CELL + CAPTION))
+
+
+def _example_cell(number: int) -> int:
+    """Pixels along the edge of each of `number` examples, which are as wide as one query."""
+    columns = per_row(number)
+    return (QUERY_CELL - (columns - 1) * BETWEEN) // columns
+
+
+def _examples_height(examples: Sequence[ExamplePicture]) -> int:
+    """One example is named by the title; several have their names below them."""
+    cell = _example_cell(len(examples))
+    if len(examples) == 1:
+        return cell
+    rows = -(-len(examples) // per_row(len(examples)))
+    return rows * (cell + SMALL_LINE + BETWEEN) - BETWEEN
+
+
+def _draw_examples(
+    sheet: Image.Image,
+    draw: ImageDraw.ImageDraw,
+    examples: Sequence[ExamplePicture],
+    top: int,
+) -> None:
+    columns, cell = per_row(len(examples)), _example_cell(len(examples))
+    for place, one in enumerate(examples):
+        row, column = divmod(place, columns)
+        x = MARGIN + column * (cell + BETWEEN)
+        y = top + row * (cell + SMALL_LINE + BETWEEN)
+        draw_picture(sheet, draw, one.picture, (x, y), cell)
+        if one.is_negative:
+            draw_mark(draw, MARK_WORD, (x, y), cell)
+        if len(examples) > 1:
+            name = shortened(escape(one.picture.name), SMALL, cell)
+            draw.text((x, y + cell + 2), name, QUIET, font(SMALL))
 
 
 def _draw_facts(sheet: Image.Image, draw: ImageDraw.ImageDraw, one: Asked, y: int) -> None:

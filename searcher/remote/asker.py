@@ -7,7 +7,7 @@ from pathlib import Path
 
 from searcher.answer import Answer
 from searcher.asked import Asked, Refused, Texts, Wish
-from searcher.pictures import ExamplePicture, Picture, query_picture
+from searcher.pictures import ExamplePicture, example_pictures
 from searcher.query.identity import OwnImages, own_images
 from searcher.query.source import Query, joined, naming, read_query
 from searcher.reasons.explanation import explanation, explanation_json
@@ -68,15 +68,10 @@ class ServiceAsker:
         if like:
             shown = joined([one.shown for one in like], [one.shown for one in unlike])
         told = explanations_from_json(shape.values)
-        examples: tuple[ExamplePicture, ...] = ()
-        if self._wish.draws:
-            drawn = [(one, False) for one in like or [Query(shown, point=shown)]]
-            drawn += [(one, True) for one in unlike]
-            examples = tuple(ExamplePicture(self._picture(one), no) for one, no in drawn)
         return Asked(
             shown,
             answer,
-            examples,
+            self._examples(like or [Query(shown, point=shown)], unlike),
             explained={point: explanation(one) for point, one in told.items()},
             told={point: explanation_json(one) for point, one in told.items()},
         )
@@ -99,7 +94,9 @@ class ServiceAsker:
         shape = Shape.read(reply.body, "the answer")
         return shape, answer_from_json(shape.values)
 
-    def _picture(self, query: Query) -> Picture:
-        if query.point is not None:
-            return self.pictures.of_point(query.point)
-        return query_picture(query, self._limits) or Picture(query.shown, None)
+    def _examples(
+        self, like: Sequence[Query], unlike: Sequence[Query]
+    ) -> tuple[ExamplePicture, ...]:
+        if not self._wish.draws:
+            return ()
+        return example_pictures(like, unlike, self.pictures.of_point, self._limits)

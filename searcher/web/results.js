@@ -36,7 +36,7 @@ export function results(answer, clusters, to) {
     summary(answer, clusters, to.everything),
     ...answer.remarks.map((text) => h("p", { class: "remark" }, sentence(text))),
     cells.length
-      ? grid("Pictures that look like it", cells)
+      ? grid("Results", cells)
       : h(
           "p",
           { class: "nothing" },

@@ -5,7 +5,7 @@ import { clustersView, clusterView } from "./clusters.js";
 import { showControls } from "./controls.js";
 import { Detail } from "./detail.js";
 import { announce, byId, h, ticked, visible } from "./dom.js";
-import { showExamples } from "./examples.js";
+import { learnNames, nameExamples, showExamples } from "./examples.js";
 import { filterProblem, isAboutFilter, offerFields, showFilters } from "./filters.js";
 import { sentence } from "./format.js";
 import { waiting } from "./grid.js";
@@ -96,6 +96,8 @@ function showAnswer(/** @type {State} */ state, /** @type {Answer} */ answer) {
     new Set(answer.results.flatMap((one) => one.record?.folders ?? [])),
   );
   announce(told(answer));
+  learnNames(answer.results);
+  nameExamples(state.examples, running.signal);
 }
 
 /** Put a new view in place of the old one. The focus stays on its picture, or else in the view. */

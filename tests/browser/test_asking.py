@@ -52,6 +52,52 @@ def test_several_pictures_are_one_question(visit: Visit, shirt: Path, hat: Path)
     visit.results()
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_example_is_shown_and_named(
+    visit: Visit, shirt: Path, hat: Path, photos: Path, width: int
+) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    visit.open()
+    files = [shirt, hat, *sorted(photos.rglob("shoes/*.jpg"))[:11]]
+    visit.page.set_input_files("#pick", files)
+    visit.results()
+    visit.button("and like hat.jpg, turn around").click()
+    expect(visit.page.get_by_role("img", name="not like hat.jpg", exact=True)).to_be_visible()
+    visit.results()
+    visit.cards.first.click()
+    visit.dialog.get_by_role("button", name="Also like this").click()
+    expect(visit.chips).to_have_count(14)
+    expect(visit.page.locator(".chip img")).to_have_count(14)
+    heading = visit.page.get_by_role("heading", level=1)
+    expect(heading).to_have_text(re.compile(r"^Pictures that .* 11 more, not like hat\.jpg$"))
+    wide = visit.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+    visit.results()
+    assert not visit.violations()
+
+
+def test_indexed_examples_have_their_names(visit: Visit) -> None:
+    found = visit.page.request.get(f"{visit.url}/images?limit=2").json()["images"]
+    wanted, unwanted = ("/".join(one["path"].split("/")[-2:]) for one in found)
+    visit.open(f"/?id={found[0]['id']}&not={found[1]['id']}")
+    visit.results()
+    heading = visit.page.get_by_role("heading", level=1)
+    expect(heading).to_have_text(f"Pictures that look like {wanted}, not like {unwanted}")
+    images = visit.chips.locator("img")
+    expect(images.first).to_have_attribute("alt", wanted)
+    expect(images.last).to_have_attribute("alt", f"not like {unwanted}")
+
+
+def test_an_example_without_its_picture_says_so(visit: Visit) -> None:
+    point = _any_id(visit)
+    visit.page.route(
+        f"**/images/{point}/thumbnail?size=160", lambda route: route.fulfill(status=404)
+    )
+    visit.open(f"/?id={point}")
+    visit.results()
+    expect(visit.chips).to_contain_text("cannot be read now")
+
+
 def test_more_and_less_like_a_result(visit: Visit, shirt: Path) -> None:
     visit.open()
     visit.page.set_input_files("#pick", shirt)

@@ -456,6 +456,42 @@ def test_several_images_together_and_away_from_one(place: Place) -> None:
     assert "no.jpg is no file" in done.err
 
 
+def test_sheet_and_page_show_every_example(fresh: Place, tmp_path: Path) -> None:
+    colors = {"lime": (0, 255, 0), "magenta": (255, 0, 255), "cyan": (0, 255, 255)}
+    for name in colors:
+        Image.new("RGB", (300, 200), name).save(tmp_path / f"{name}.png")
+    lime, magenta, cyan = (str(tmp_path / f"{name}.png") for name in colors)
+    sheet, page = tmp_path / "sheet.png", tmp_path / "page.html"
+    options = ("--together", "--not", cyan, "--sheet", str(sheet), "--html", str(page))
+    done = ask(fresh, lime, magenta, *options)
+    assert (done.code, done.err) == (0, "")
+    with Image.open(sheet) as drawn:
+        pixels = np.asarray(drawn).astype(int)
+    for name, color in colors.items():
+        assert (np.abs(pixels - color).max(axis=2) < 4).sum() > 5_000, f"{name} is drawn"
+    text = page.read_text()
+    assert "Images that look like lime.png and magenta.png, not like cyan.png" in text
+    for alt in ("query: lime.png", "query: magenta.png", "not like: cyan.png"):
+        assert f'alt="{alt}"' in text
+
+
+def test_examples_by_id_are_drawn_or_say_why_not(tmp_path: Path, tiny_tflite: Path) -> None:
+    draw_photos(tmp_path / "photos")
+    place = Place(
+        make_home(tmp_path / "home", tmp_path / "photos", tiny_tflite), tmp_path / "photos"
+    )
+    root = root_id(place.photos)
+    kept, deleted = point_id(root, b"red/1.jpg"), point_id(root, b"blue/2.jpg")
+    (place.photos / "blue/2.jpg").unlink()
+    page = tmp_path / "page.html"
+    done = ask(place, "--together", kept, place.red, "--not", deleted, "--html", str(page))
+    assert (done.code, done.err) == (0, "")
+    text = page.read_text()
+    assert "Images that look like red/1.jpg and 0.jpg, not like blue/2.jpg" in text
+    assert 'alt="query: red/1.jpg"' in text
+    assert text.index("no longer there") < text.index('<ol class="results">')
+
+
 def test_tiers_tell_the_same_picture_from_altered_and_like_ones(
     calibrated: Place, tmp_path: Path
 ) -> None:

@@ -321,6 +321,27 @@ def test_results_are_drawn_as_the_service_shows_them(pictures: list[str], tmp_pa
     assert fake.heard[-1].path == f"/images/{POINT}/thumbnail?size=320"
 
 
+def test_every_example_is_drawn_or_says_why_not(pictures: list[str], tmp_path: Path) -> None:
+    here = tmp_path / "here.jpg"
+    here.write_bytes(encoded(scene(1)))
+
+    def answer(heard: Heard) -> Reply:
+        if heard.path == "/search":
+            return Reply.of(told())
+        return problem(404, "no indexed image has this id")
+
+    wish = Wish(against=(POINT, str(here)), draws=True)
+    with asking(answer, wish) as (_, asker):
+        # The service may decode a format that this machine does not.
+        (found,) = asker.answers([(str(here), pictures[1])])
+    assert isinstance(found, Asked)
+    names = [(one.picture.name, one.is_negative) for one in found.examples]
+    assert names == [("here.jpg", False), ("b.jpg", False), (POINT, True), ("here.jpg", True)]
+    notes = [one.picture.note for one in found.examples if one.picture.image is None]
+    assert notes[0].startswith("is not an image")
+    assert notes[1:] == ["no indexed image has this id"]
+
+
 def test_a_picture_that_cannot_be_had_costs_only_itself() -> None:
     replies = {"/thumbnail": problem(404, "no indexed image has this id"), "": Reply(200, b"no")}
     for end, note in (("/thumbnail", "no indexed image has this id"), ("", "is not an image")):

@@ -18,9 +18,17 @@ from PIL import Image
 from searcher.answer import Answer, Took
 from searcher.asked import Asked
 from searcher.drawn.drawing import GAP, MARGIN, TITLE
+from searcher.drawn.examples import heading
 from searcher.drawn.page import write_page
 from searcher.drawn.sheet import CELL, QUERY_CELL, draw_sheet
-from searcher.pictures import ExamplePicture, Picture, RootPictures, located, query_picture
+from searcher.pictures import (
+    ExamplePicture,
+    Picture,
+    RootPictures,
+    example_pictures,
+    located,
+    query_picture,
+)
 from searcher.query.source import Query
 from shared.reading import Limits
 from shared.types import ScoredImage
@@ -40,8 +48,35 @@ def asked(root: Path, names: list[str], *, number: int = 12) -> tuple[Asked, Roo
     found = tuple(ScoredImage(str(n), 1 - n / 20, record(name)) for n, name in enumerate(names))
     answer = Answer("g1/0", ("g1/0",), len(names), 40, 40, number, found, Took())
     picture = query_picture(Query("some/query.png", data=png("blue")), Limits())
-    examples = (ExamplePicture(picture),) if picture else ()
-    return Asked("some/query.png", answer, examples), pictures_of({"/photos": root})
+    return Asked("some/query.png", answer, (ExamplePicture(picture),)), pictures_of(
+        {"/photos": root}
+    )
+
+
+def red_picture() -> Picture:
+    return query_picture(Query("red.png", data=png("red")), Limits())
+
+
+def examples(
+    like: list[tuple[str, bytes]], unlike: list[tuple[str, bytes]] | None = None
+) -> tuple[ExamplePicture, ...]:
+    """Examples of these names and bytes."""
+
+    def indexed(point: str) -> Picture:
+        raise AssertionError(f"{point} is no file")
+
+    wanted, unwanted = ([Query(n, data=d) for n, d in some] for some in (like, unlike or []))
+    return example_pictures(wanted, unwanted, indexed, Limits())
+
+
+def boxes(sheet: Image.Image, color: str) -> tuple[int, int, int, int] | None:
+    """Where a colour is: left, top, right, bottom (exclusive); None if it is nowhere."""
+    wanted = Image.new("RGB", (1, 1), color).getpixel((0, 0))
+    near = np.abs(np.asarray(sheet).astype(int) - wanted).max(axis=2) < 4
+    rows, columns = np.nonzero(near)
+    if not len(rows):
+        return None
+    return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
 
 
 def pictures_of(roots: dict[str, Path]) -> RootPictures:
@@ -67,53 +102,6 @@ def test_the_sheet_shows_the_query_and_every_result(tmp_path: Path) -> None:
         x, y = corner(place)
         wanted = Image.new("RGB", (1, 1), color).getpixel((0, 0))
         assert sheet.getpixel((x + CELL // 2, y + CELL // 2)) == wanted
-
-
-COLORS = ["red", "lime", "yellow", "cyan", "magenta", "orange", "black", "maroon"]
-
-
-def examples_of(count: int, negative: int) -> tuple[ExamplePicture, ...]:
-    """So many examples of different colours, wide and tall, the last ones negative."""
-    sizes = [(64, 64), (64, 6), (6, 64)]
-    made = []
-    for number in range(count):
-        picture = query_picture(
-            Query(
-                f"{'long name ' * 9}{number}.png", data=png(COLORS[number % 8], sizes[number % 3])
-            ),
-            Limits(),
-        )
-        assert picture is not None
-        made.append(ExamplePicture(picture, number >= count - negative))
-    return tuple(made)
-
-
-@pytest.mark.parametrize(("count", "negative"), [(2, 0), (2, 1), (3, 1), (5, 2), (8, 4), (32, 16)])
-def test_the_sheet_shows_every_example_and_says_which_are_negative(
-    tmp_path: Path, count: int, negative: int
-) -> None:
-    one, pictures = asked(tmp_path, [])
-    examples = examples_of(count, negative)
-    sheet = np.asarray(draw_sheet([replace(one, examples=examples)], pictures)).astype(int)
-    left = sheet[MARGIN + TITLE :, MARGIN : MARGIN + QUERY_CELL]
-    for color in COLORS[:count]:
-        wanted = Image.new("RGB", (1, 1), color).getpixel((0, 0))
-        assert (np.abs(left - np.array(wanted)).max(axis=2) < 40).sum() > 30, color
-    assert (sheet[MARGIN + TITLE :, MARGIN + QUERY_CELL : MARGIN + QUERY_CELL + GAP] == 255).all()
-    page = Tags(write_page([replace(one, examples=examples)], pictures))
-    if count > 2 and negative:
-        assert f"not like {negative}" in page.text
-    alts = [str(image["alt"]) for image in page.named("img")]
-    assert sum(alt.startswith("query: ") for alt in alts) == count - negative
-    assert sum(alt.startswith("not like: ") for alt in alts) == negative
-
-
-def test_an_example_without_a_picture_has_its_reason(tmp_path: Path) -> None:
-    one, pictures = asked(tmp_path, [])
-    gone = ExamplePicture(Picture("gone.png", None, "no longer there"), is_negative=True)
-    both = replace(one, examples=(*one.examples, gone))
-    assert "no longer there" in Tags(write_page([both], pictures)).text
-    assert draw_sheet([both], pictures).height > 0
 
 
 def test_the_sheet_keeps_proportions(tmp_path: Path) -> None:
@@ -240,11 +228,14 @@ def test_names_are_text_on_the_page(tmp_path: Path) -> None:
     hidden.mkdir()
     (hidden / "red.png").write_bytes(png("red"))
     one, pictures = asked(tmp_path, ["x\" onerror='y/red.png"])
-    shown = Asked(SCRIPT, one.answer, (ExamplePicture(Picture(SCRIPT, None, SCRIPT)),))
-    page = write_page([shown, one], pictures)
+    hostile = ExamplePicture(Picture(SCRIPT, None, SCRIPT))
+    negative = ExamplePicture(Picture(SCRIPT, red_picture().image), is_negative=True)
+    shown = [replace(one, examples=some) for some in ((hostile,), (hostile, negative))]
+    page = write_page([*shown, one], pictures)
     tags = Tags(page)
     assert "script" not in {name for name, _ in tags.tags}
-    assert tags.text.count(SCRIPT) == 2
+    # In every heading, as a reason, and below each of the two examples.
+    assert tags.text.count(SCRIPT) == 2 + (2 + 1 + 2)
     assert {key for _, attributes in tags.tags for key in attributes} <= {
         *("lang", "charset", "http-equiv", "content", "name", "class", "title", "href"),
         *("src", "alt"),
@@ -287,3 +278,86 @@ def test_the_page_shows_heat_and_why(tmp_path: Path) -> None:
     assert f"cluster g1/0 · {SCRIPT}" in tags.text
     assert "Zeiler and Fergus 2014" in tags.text
     assert "Zeiler" not in write_page([replace(one, heats={})], pictures)
+
+
+COLORS = (
+    *("red", "lime", "blue", "yellow", "cyan", "magenta", "maroon", "green", "navy", "olive"),
+    *("teal", "purple", "orange", "brown", "gold", "indigo"),
+)
+LONG = "x" * 251 + ".png"
+
+
+@pytest.mark.parametrize("number", [2, 4, 5, 9, 10, 16])
+def test_the_sheet_shows_every_example_in_the_place_of_one(tmp_path: Path, number: int) -> None:
+    one, pictures = asked(tmp_path, [])
+    given = [(f"{color}.png", png(color)) for color in COLORS[:number]]
+    one = replace(one, examples=examples(given[:-1], given[-1:]))
+    sheet = draw_sheet([one], pictures)
+    places = [boxes(sheet, color) for color in COLORS[:number]]
+    for place in places:
+        assert place is not None
+        assert MARGIN <= place[0] < place[2] <= MARGIN + QUERY_CELL
+        assert MARGIN + TITLE <= place[1] < place[3] <= sheet.height - MARGIN
+    tops = [place[1] for place in places if place is not None]
+    assert tops[:-2] == sorted(tops[:-2]), "they stand in their order"
+    alone = draw_sheet([asked(tmp_path, [])[0]], pictures)
+    assert sheet.height <= alone.height + 120
+
+
+def test_only_negative_examples_are_marked(tmp_path: Path) -> None:
+    one, pictures = asked(tmp_path, [])
+    lime, blue = ("lime.png", png("lime")), ("blue.png", png("blue"))
+    both = replace(one, examples=examples([lime, blue]))
+    against = replace(one, examples=examples([lime], [blue]))
+    marked, plain = draw_sheet([against], pictures), draw_sheet([both], pictures)
+    assert marked.size == plain.size
+    changed = np.asarray(marked)[MARGIN + TITLE :] != np.asarray(plain)[MARGIN + TITLE :]
+    columns = np.nonzero(changed.any(axis=(0, 2)))[0]
+    # The frame of the second box and the word in its corner, nothing of the first one.
+    assert MARGIN + QUERY_CELL // 2 < columns.min() < columns.max() < MARGIN + QUERY_CELL
+
+
+def test_examples_of_odd_sizes_and_names_stay_in_their_boxes(tmp_path: Path) -> None:
+    one, pictures = asked(tmp_path, [])
+    odd = [(LONG, png("red", (2000, 8))), ("tall.png", png("lime", (8, 2000)))]
+    broken = [("broken.png", png("blue")[:60])] * 3
+    sheet = draw_sheet([replace(one, examples=examples(odd, broken))], pictures)
+    assert sheet.width == draw_sheet([one], pictures).width
+    wide, tall = boxes(sheet, "red"), boxes(sheet, "lime")
+    assert wide is not None
+    assert tall is not None
+    assert (wide[2] - wide[0], tall[3] - tall[1]) == (93, 93)
+    ground = np.asarray(sheet)[:, MARGIN + QUERY_CELL :]
+    assert (ground[MARGIN + TITLE :] == 255).all(), "no name or reason is wider than its place"
+
+
+def test_the_page_shows_every_example_and_names_negative_ones(tmp_path: Path) -> None:
+    one, pictures = asked(tmp_path, [])
+    given = examples(
+        [("a/red.png", png("red")), (LONG, png("lime"))],
+        [("blue.png", png("blue")), ("broken.png", b"nothing")],
+    )
+    tags = Tags(write_page([replace(one, examples=given)], pictures))
+    assert [image["alt"] for image in tags.named("img")] == [
+        *("query: red.png", f"query: {LONG}", "not like: blue.png")
+    ]
+    assert len([item for item in tags.named("li") if item.get("class") == "negative"]) == 2
+    assert tags.text.split("\n").count("not blue.png") == 1
+    assert "is not an image" in tags.text
+    assert "Images that look like red.png and xxx" in tags.text
+    assert "not like blue.png or broken.png" in tags.text
+
+
+@pytest.mark.parametrize(
+    ("like", "unlike", "title"),
+    [
+        (1, 0, "like 0"),
+        (2, 1, "like 0 and 1, not like 0"),
+        (3, 2, "like 0, 1 and 2, not like 0 or 1"),
+        (4, 3, "like 0, 1 and 2 more, not like 0, 1 or 2"),
+        (16, 16, "like 0, 1 and 14 more, not like 0, 1 and 14 more"),
+    ],
+)
+def test_a_heading_names_a_few_and_counts_the_others(like: int, unlike: int, title: str) -> None:
+    wanted, unwanted = ([(str(n), b"") for n in range(number)] for number in (like, unlike))
+    assert heading(examples(wanted, unwanted)) == f"Images that look {title}"
