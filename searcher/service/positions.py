@@ -11,7 +11,8 @@ from PIL import ExifTags, Image
 from searcher.service.cleaning import gif, jpeg, png, tiff, webp
 from searcher.service.cleaning.words import Odd
 from shared.errors import ImageRefused
-from shared.images import FORMATS, thumbnail
+from shared.formats import PILLOW
+from shared.images import thumbnail
 from shared.reading import Limits
 
 _MAX_EDGE = 65_500
@@ -92,7 +93,7 @@ _FORMATS: tuple[tuple[bytes, str, _Clean], ...] = (
 def _turn(data: bytes, limits: Limits) -> int:
     """EXIF orientation, wherever it is told: XMP may hold it too. Raises `Odd`."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=PILLOW) as image:
             if image.width * image.height > limits.max_pixels:  # asking a PNG decodes it
                 raise Odd("too many pixels to look")
             return int(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -106,13 +107,9 @@ def _upright(data: bytes, limits: Limits) -> Image.Image:
 
 def _rendition(data: bytes, limits: Limits) -> bytes:
     image, out = _upright(data, limits), io.BytesIO()
-    profile = image.info.get("icc_profile")
-    # The profile of a picture in grey or CMYK is of no use to one in RGB.
-    if not isinstance(profile, bytes) or profile[16:20] != b"RGB ":
-        profile = None
     image.info = {}  # Pillow writes comments that it finds here
     try:
-        image.save(out, "JPEG", quality=_QUALITY, icc_profile=profile)
+        image.save(out, "JPEG", quality=_QUALITY)
     except (OSError, ValueError) as error:
         raise ImageRefused(f"cannot be rewritten without its position: {error}") from error
     return out.getvalue()
