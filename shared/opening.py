@@ -20,8 +20,8 @@ from shared.camera_raw import developed, raw_format
 from shared.capture_date import capture_date
 from shared.errors import ImageRefused
 from shared.formats import FORMATS, PILLOW, of_decoder
-from shared.png_chunks import SIGNATURE, without_side_chunks
 from shared.reading import Limits
+from shared.side_chunks import without_side_chunks
 
 # `opened` checks `max_pixels` itself before any pixel is decoded. Pillow's own check only warns up
 # to twice its limit, and a warning is no decision.
@@ -93,14 +93,12 @@ def _image(data: bytes, limits: Limits) -> Image.Image:
         return _checked(data, limits)
     except ImageRefused:
         raise
-    except Exception:
+    except Exception as error:
         # A chunk that holds no pixels must not cost the picture: try without those.
-        if not data.startswith(SIGNATURE):
-            raise
-        bare = without_side_chunks(data)
-        if bare is None:
-            raise
-        return _checked(bare, limits)
+        for bare in without_side_chunks(data):
+            with contextlib.suppress(Exception):
+                return _checked(bare, limits)
+        raise error
 
 
 def _checked(data: bytes, limits: Limits) -> Image.Image:
