@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import struct
 from collections.abc import Iterator
@@ -122,12 +123,22 @@ def developed(data: bytes, name: str, limits: Limits) -> tuple[Image.Image, tupl
     that is too large.
     """
     try:
-        import rawpy
+        rawpy = importlib.import_module("rawpy")
     except ImportError as error:
         raise ImageRefused(
             f"looks like camera raw ({name}), which needs an extra: pip install 'lookalike[raw]'"
         ) from error
-    with rawpy.imread(io.BytesIO(data)) as raw:
+    try:
+        return _developed(rawpy, data, limits)
+    except rawpy.LibRawError as error:
+        text = error.args[0] if error.args else error
+        reason = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+        raise ImageRefused(f"is camera raw ({name}) that cannot be read: {reason}") from error
+
+
+def _developed(rawpy: Any, data: bytes, limits: Limits) -> tuple[Image.Image, tuple[int, int]]:
+    with rawpy.RawPy() as raw:
+        raw.open_buffer(io.BytesIO(data))
         sizes = raw.sizes
         width, height = sizes.width, sizes.height
         if max(width * height, sizes.raw_width * sizes.raw_height) > limits.max_pixels:
@@ -136,6 +147,7 @@ def developed(data: bytes, name: str, limits: Limits) -> tuple[Image.Image, tupl
             )
         if sizes.flip in (5, 6):
             width, height = height, width
+        raw.unpack()
         half = min(width, height) >= _HALVED_EDGE
         pixels = raw.postprocess(
             use_camera_wb=True, half_size=half, output_color=rawpy.ColorSpace.sRGB, output_bps=8

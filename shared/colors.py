@@ -15,7 +15,7 @@ LARGEST_PROFILE = 4 * 2**20
 _SPACES = {b"RGB ": ("RGB", "RGBA"), b"GRAY": ("L", "LA"), b"CMYK": ("CMYK",)}
 """Which modes a profile of each colour space is for."""
 _CLASSES = (b"mntr", b"scnr", b"prtr", b"spac")
-"""Profiles of a monitor, a scanner, a printer and a colour space; others tell nothing of colours."""
+"""Profiles of a monitor, a scanner, a printer, a colour space; others tell nothing of colours."""
 _SAME_LEVELS = 2
 """A profile that changes no colour by more is one of sRGB, of which there are many spellings."""
 

@@ -35,7 +35,7 @@ def without_position(data: bytes, limits: Limits) -> Cleaned:
     Pixels, orientation, colour profile and capture date stay. Removed is whatever is not known to
     be harmless: GPS, maker notes, IPTC, XMP with a place, unknown tags, pictures and films behind
     the first picture of a JPEG. What cannot be cleaned surely (HEIC, odd or damaged files) becomes
-    an upright JPEG of quality 95 with no metadata but the profile. Words that people wrote are not
+    an upright JPEG of quality 95 in sRGB with no metadata. Words that people wrote are not
     understood. Raises `ImageRefused` if that JPEG cannot be made either.
     """
     for begins, media_type, cleaned in _FORMATS:

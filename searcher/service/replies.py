@@ -78,6 +78,7 @@ def record_json(record: ImageRecord, generation: str) -> dict[str, Any]:
     return image_json(record, generation) | {
         "sha256": record.sha256,
         "phash": record.phash,
+        "phash_version": record.phash_version,
         "mtime": record.mtime,
         "indexed_at": record.indexed_at,
         "folders": list(record.folders),

@@ -130,10 +130,7 @@ def pack_outcome(outcome: Outcome) -> bytes:
     raw = [outcome.thumbnail] if outcome.thumbnail is not None else []
     if outcome.decoded is not None:
         found = outcome.decoded
-        head["decoded"] = {
-            name: getattr(found, name)
-            for name in _FACTS
-        }
+        head["decoded"] = {name: getattr(found, name) for name in _FACTS}
         raw = [array.tobytes() for array in found.pixels]
     return json.dumps(head).encode() + b"\n" + b"".join(raw)
 

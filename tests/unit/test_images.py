@@ -339,8 +339,9 @@ def test_thumbnail_is_upright_rgb_on_white_and_fits() -> None:
     exif[ExifTags.Base.Orientation] = 6
     small = thumbnail(encoded(scene(400, 200), "JPEG", exif=exif), 100)
     assert (small.mode, small.size) == ("RGB", (50, 100))
-    clear = thumbnail(encoded(Image.new("RGBA", (300, 300), (9, 9, 9, 0))), 10)
-    assert (np.asarray(clear) == 255).all()
+    clear = Image.new("RGBA", (300, 300), (9, 9, 9, 0))
+    clear.paste((9, 9, 9, 255), (0, 0, 100, 300))
+    assert (np.asarray(thumbnail(encoded(clear), 30))[:, 12:] == 255).all()
 
 
 def test_thumbnail_does_not_enlarge() -> None:

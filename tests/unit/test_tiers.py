@@ -78,10 +78,10 @@ def test_two_files_are_decoded_in_full_only_where_nothing_else_speaks_against_it
 ) -> None:
     record = folder.add("a.jpg", encoded(scene(1)))
     decoded = []
-    whole = small_pictures.thumbnail
+    whole = small_pictures.seen
     monkeypatch.setattr(
         small_pictures,
-        "thumbnail",
+        "seen",
         lambda *a: (decoded.append(1), whole(*a))[1],
     )
     assert folder.tier(encoded(cropped(scene(1))), record, 0.8) == "near"

@@ -59,8 +59,8 @@ def test_a_payload_survives_json_whatever_the_name(relative: bytes, taken_at: st
 
 
 def test_the_payload_has_the_keys_that_the_design_names() -> None:
-    names = "path root folders cluster sha256 phash width height format bytes mtime taken_at"
-    assert set(record().to_payload()) == {*names.split(), "indexed_at", "encoder"}
+    names = "path root folders cluster sha256 phash phash_version width height format bytes mtime"
+    assert set(record().to_payload()) == {*names.split(), "taken_at", "indexed_at", "encoder"}
     assert record().to_payload()["cluster"] == ["g1/3", "g2/5"]
 
 
