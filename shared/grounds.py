@@ -20,14 +20,15 @@ _STRIP_PIXELS = 4_000_000
 
 
 def visible(image: Image.Image) -> Image.Image:
-    """The image; without its alpha channel if that hides every pixel.
+    """The image; without its alpha channel if that hides every pixel, or none.
 
-    Such a channel is no transparency: clipboards leave it empty, and textures keep other data in
-    it. Browsers show such a BMP in full.
+    A channel that hides all is no transparency: clipboards leave it empty, and textures keep other
+    data in it. Browsers show such a BMP in full.
     """
-    if image.mode not in ("RGBA", "LA") or image.getchannel("A").getextrema()[1]:
+    if image.mode not in ("RGBA", "LA"):
         return image
-    return image.convert(image.mode[:-1])
+    extremes = image.getchannel("A").getextrema()
+    return image.convert(image.mode[:-1]) if extremes in ((0, 0), (255, 255)) else image
 
 
 def ground_for(image: Image.Image, light: RGB = LIGHT) -> RGB:

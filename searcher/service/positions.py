@@ -10,6 +10,7 @@ from PIL import ExifTags, Image
 
 from searcher.service.cleaning import gif, jpeg, png, tiff, webp
 from searcher.service.cleaning.words import Odd
+from shared.camera_raw import raw_format
 from shared.errors import ImageRefused
 from shared.formats import PILLOW
 from shared.images import thumbnail
@@ -34,11 +35,12 @@ def without_position(data: bytes, limits: Limits) -> Cleaned:
 
     Pixels, orientation, colour profile and capture date stay. Removed is whatever is not known to
     be harmless: GPS, maker notes, IPTC, XMP with a place, unknown tags, pictures and films behind
-    the first picture of a JPEG. What cannot be cleaned surely (HEIC, odd or damaged files) becomes
+    the first picture of a JPEG. What cannot be cleaned surely (HEIC, AVIF, camera raw, odd or damaged files) becomes
     an upright JPEG of quality 95 in sRGB with no metadata. Words that people wrote are not
     understood. Raises `ImageRefused` if that JPEG cannot be made either.
     """
-    for begins, media_type, cleaned in _FORMATS:
+    # Most raw files are TIFF files by their beginning; nobody knows all that cameras write there.
+    for begins, media_type, cleaned in () if raw_format(data) else _FORMATS:
         if data.startswith(begins):
             try:
                 found = cleaned(data, limits)

@@ -165,7 +165,7 @@ def png_claiming(width: int, height: int) -> bytes:
 
 
 def claiming(form: str) -> bytes:
-    """A small file of the format that claims about 30000 x 30000 pixels (a WebP 16383, an AVIF 16000)."""
+    """A small file that claims 30000 x 30000 pixels (a WebP 16383, an AVIF 16000 an edge)."""
     data = bytearray(encoded(form))
     if form == "PNG":
         return png_claiming(30000, 30000)
