@@ -35,9 +35,9 @@ def without_position(data: bytes, limits: Limits) -> Cleaned:
 
     Pixels, orientation, colour profile and capture date stay. Removed is whatever is not known to
     be harmless: GPS, maker notes, IPTC, XMP with a place, unknown tags, pictures and films behind
-    the first picture of a JPEG. What cannot be cleaned surely (HEIC, AVIF, camera raw, odd or damaged files) becomes
-    an upright JPEG of quality 95 in sRGB with no metadata. Words that people wrote are not
-    understood. Raises `ImageRefused` if that JPEG cannot be made either.
+    the first picture of a JPEG. What cannot be cleaned surely (HEIC, AVIF, camera raw, odd or
+    damaged files) becomes an upright JPEG of quality 95 in sRGB with no metadata. Words that people
+    wrote are not understood. Raises `ImageRefused` if that JPEG cannot be made either.
     """
     # Most raw files are TIFF files by their beginning; nobody knows all that cameras write there.
     for begins, media_type, cleaned in () if raw_format(data) else _FORMATS:

@@ -60,6 +60,10 @@ CASES = {
     42: "one of two searchers killed under load",
     43: "relabelling interrupted by kill -9",
     44: "file names with HTML in them",
+    55: "ICC profiles: Display-P3, Adobe RGB, ProPhoto, CMYK",
+    56: "a chunk too large or with a wrong checksum beside the pixels",
+    57: "light or dark drawings on transparent ground",
+    58: "camera raw that looks like a small TIFF",
 }
 """The cases, by the number that the tests are marked with."""
 

@@ -15,6 +15,7 @@ CHANGED = ExifTags.Base.DateTime
 
 def taken_at(form: str = "JPEG", **tags: str) -> str | None:
     exif = Image.Exif()
+    exif[ExifTags.Base.Make] = "a camera"  # without one, Pillow takes it for empty
     if "changed" in tags:
         exif[CHANGED] = tags["changed"]
     for name, tag in (("original", ORIGINAL), ("created", CREATED)):
