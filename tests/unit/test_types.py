@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.types import (
     EMBEDDING_SIZE,
+    PIXELS_VERSION,
     ImageRecord,
     PixelSpec,
     absolute_path,
@@ -116,9 +117,27 @@ def test_a_spec_survives_json() -> None:
     }
 
 
+def test_a_spec_without_a_version_is_of_the_first() -> None:
+    """The first encoders' manifests name none."""
+    assert PixelSpec.from_json(PixelSpec().to_json()).version == 1
+    newest = PixelSpec(version=PIXELS_VERSION)
+    assert newest.to_json()["version"] == PIXELS_VERSION == 2
+    assert PixelSpec.from_json(newest.to_json()) == newest
+
+
+def test_a_point_without_a_hash_version_has_the_first() -> None:
+    payload = record(phash_version=2).to_payload()
+    assert ImageRecord.from_payload("x", payload).phash_version == 2
+    del payload["phash_version"]
+    assert ImageRecord.from_payload("x", payload).phash_version == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
+        ({"version": 0}, ValueError),
+        ({"version": 3}, ValueError),
+        ({"version": "2"}, ValueError),
         ({"size": 0}, ValueError),
         ({"fit": "crop"}, ValueError),
         ({"filter": "nearest"}, ValueError),
