@@ -19,16 +19,15 @@ _MUCH = 0.25
 _STRIP_PIXELS = 4_000_000
 
 
-def visible(image: Image.Image) -> Image.Image:
-    """The image; without its alpha channel if that hides every pixel, or none.
+def is_transparent(image: Image.Image) -> bool:
+    """Whether the image has an alpha channel that hides some of its pixels.
 
-    A channel that hides all is no transparency: clipboards leave it empty, and textures keep other
-    data in it. Browsers show such a BMP in full.
+    One that hides all is no transparency: clipboards leave it empty, and textures keep other data
+    in it. Browsers show such a BMP in full.
     """
     if image.mode not in ("RGBA", "LA"):
-        return image
-    extremes = image.getchannel("A").getextrema()
-    return image.convert(image.mode[:-1]) if extremes in ((0, 0), (255, 255)) else image
+        return False
+    return image.getchannel("A").getextrema() not in ((0, 0), (255, 255))
 
 
 def ground_for(image: Image.Image, light: RGB = LIGHT) -> RGB:
@@ -48,6 +47,11 @@ def ground_for(image: Image.Image, light: RGB = LIGHT) -> RGB:
         for ground in (light, DARK)
     )
     return DARK if on_light > _MUCH and on_light > on_dark else light
+
+
+def is_hidden(image: Image.Image) -> bool:
+    """Whether an alpha channel hides every pixel."""
+    return image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() == (0, 0)
 
 
 def laid_on(image: Image.Image, ground: RGB) -> Image.Image:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from shared.colors import in_srgb, profile_for
-from shared.grounds import LIGHT, RGB, ground_for, laid_on, visible
+from shared.grounds import LIGHT, RGB, ground_for, is_hidden, is_transparent, laid_on
 from shared.modes import eight_bit
 from shared.opening import Opened, opened, refusals
 from shared.perceptual_hash import HASH_EDGE, perceptual_hash
@@ -117,6 +117,8 @@ def _small(data: bytes, edge: int | None, limits: Limits) -> tuple[Image.Image, 
             first.image.draft("RGB", (edge, edge))
         loaded = _Loaded.of(first)
         image, ground = loaded.managed, loaded.ground(LIGHT)
+        if image.mode in ("RGBA", "LA") and not loaded.transparent:
+            image = image.convert(image.mode[:-1])
         if edge is not None:
             image.thumbnail((edge, edge), Image.Resampling.BILINEAR)
         image = _turned(in_srgb(image, loaded.profile), first.turn)
@@ -129,12 +131,14 @@ class _Loaded:
     """A picture in memory at one scale, in modes that resample well.
 
     `plain`: its numbers as they are, as version 1 of `PixelSpec` takes them. `managed`: what
-    becomes sRGB by the `profile` once it is small, as version 2 does.
+    becomes sRGB by the `profile` once it is small, as version 2 does; its alpha is left out unless
+    it is `transparent`.
     """
 
     plain: Image.Image
     managed: Image.Image
     profile: bytes | None
+    transparent: bool
     turn: int
     _ground: RGB | None = None
 
@@ -146,9 +150,9 @@ class _Loaded:
         plain = eight_bit(image)
         plain.load()
         if inks is not None:
-            return cls(plain, image, inks, picture.turn)
+            return cls(plain, image, inks, False, picture.turn)
         profile = profile_for(image, plain.mode)
-        return cls(plain, visible(plain), profile, picture.turn)
+        return cls(plain, plain, profile, is_transparent(plain), picture.turn)
 
     @property
     def width(self) -> int:
@@ -158,10 +162,13 @@ class _Loaded:
     @property
     def looks_the_same(self) -> bool:
         """Whether both versions show the same picture on white."""
-        return self.profile is None and self.managed is self.plain and self.ground(LIGHT) == LIGHT
+        on_white = self.ground(LIGHT) == LIGHT and not is_hidden(self.plain)
+        return self.profile is None and on_white
 
     def ground(self, light: RGB) -> RGB:
         """The ground that version 2 lays the picture on, where `light` is the usual one."""
+        if not self.transparent:
+            return light
         if light != LIGHT:
             return ground_for(self.managed, light)
         if self._ground is None:
@@ -171,16 +178,24 @@ class _Loaded:
     def fitted(self, spec: PixelSpec) -> Image.Image:
         """The picture in RGB in a spec's geometry, upright."""
         if spec.version == 1:
-            image, profile, ground = self.plain, None, spec.ground
+            small, ground = _resized(self.plain, spec), spec.ground
         else:
-            image, profile, ground = self.managed, self.profile, self.ground(spec.ground)
-        small = in_srgb(_resized(image, spec), profile)
+            small = in_srgb(self._seen(spec), self.profile)
+            ground = self.ground(spec.ground)
         small = _turned(laid_on(small, ground), self.turn)
         if small.size == (spec.size, spec.size):
             return small
         padded = Image.new("RGB", (spec.size, spec.size), ground)
         padded.paste(small, ((spec.size - small.width) // 2, (spec.size - small.height) // 2))
         return padded
+
+    def _seen(self, spec: PixelSpec) -> Image.Image:
+        """`managed`, resized. Channel by channel, no copy of a large picture is made."""
+        if self.transparent or self.managed.mode not in ("RGBA", "LA"):
+            return _resized(self.managed, spec)
+        colors = self.managed.getbands()[:-1]
+        small = [_resized(self.managed.getchannel(band), spec) for band in colors]
+        return Image.merge("RGB", small) if len(small) == 3 else small[0]
 
     def hash(self, version: int) -> str:
         """The perceptual hash, of the picture as a version of `PixelSpec` has it."""
