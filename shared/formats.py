@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,24 @@ PILLOW = tuple(one.decoders[0] for one in _TABLE if one.decoders and one.extra i
 """What Pillow is asked to open. Never its full list: it registers 43 decoders, one runs
 Ghostscript."""
 
+READING_VERSION = 2
+"""Raised whenever files can be read that were refused before: 2 reads AVIF, camera raw, and
+pictures with damaged parts beside their pixels."""
+
+_MODULES = {"heic": "pillow_heif", "raw": "rawpy"}
+"""What each extra installs."""
+
 _BY_DECODER = {decoder: one for one in _TABLE for decoder in one.decoders}
 _BY_WORD = {word: one for one in _TABLE for word in (one.name, *one.aliases)}
+
+
+def readable() -> tuple[str, ...]:
+    """The names of the formats that can be decoded here, with the extras that are installed."""
+    return tuple(
+        one.name
+        for one in _TABLE
+        if one.extra is None or find_spec(_MODULES[one.extra]) is not None
+    )
 
 
 def of_decoder(decoder: str | None) -> str:
