@@ -13,7 +13,14 @@ from shared.clustering import Clustering
 from shared.decoding.messages import Outcome
 from shared.points import point_id
 from shared.reading import Signature
-from shared.types import Embeddings, ImageRecord, StoredImage, ancestor_folders, record_path
+from shared.types import (
+    PHASH_VERSION,
+    Embeddings,
+    ImageRecord,
+    StoredImage,
+    ancestor_folders,
+    record_path,
+)
 
 
 @dataclass(slots=True)
@@ -91,6 +98,7 @@ def record_of(
     return ImageRecord(
         sha256=read.sha256,
         phash=decoded.phash,
+        phash_version=PHASH_VERSION,
         width=decoded.width,
         height=decoded.height,
         format=decoded.format,

@@ -11,6 +11,7 @@ from indexer.handover import Handover
 from indexer.home import Home
 from indexer.journal import File
 from indexer.leader import Leader
+from indexer.newly_readable import owe_newly_readable
 from indexer.partition import WHOLE
 from indexer.pipeline import Pipeline, Tally
 from indexer.roots import Root
@@ -62,6 +63,7 @@ class Indexing:
         Raises `NoModel`, `ModelError`, `StoreError`, `DiskFull`.
         """
         self.check_space()
+        owe_newly_readable(self.settings.home, self.journal)
         targets = Targets(self.home.models, self._hub, threads=self.settings.workers)
         self._agree(targets)
         role = self._new_role(targets)

@@ -79,6 +79,12 @@ class Journal:
             [(root, path, state, *_signature(signature)) for root, path, signature in files],
         )
 
+    def owe_refused(self) -> None:
+        """Every refused file must be read again."""
+        self._database.write(
+            "UPDATE files SET state = 'owed', reason = NULL WHERE state = ?", [("refused",)]
+        )
+
     def unsettle(self, root: str, path: bytes) -> None:
         """Take a path out of the owed until the disk has been looked at again."""
         self._database.write(

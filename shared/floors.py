@@ -13,9 +13,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.types import Pixels, PixelSpec
+from shared.types import PIXELS_VERSION, Pixels, PixelSpec
 
-SPEC = PixelSpec(size=64)
+SPEC = PixelSpec(size=64, version=PIXELS_VERSION)
 """The pixels that every floor sees."""
 PCA_COMPONENTS = 512
 """As many numbers as a vector of the store has."""

@@ -6,45 +6,22 @@ one geometry), so that one picture has one set of pixels wherever it enters.
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import io
 import os
-import warnings
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from typing import cast
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image
 
-# Both register themselves; without them Pillow would import all of its 43 decoders to find one.
-from PIL import TiffImagePlugin as Tiff
-from PIL import WebPImagePlugin as _WebP  # noqa: F401
-
-from shared.errors import ImageRefused
+from shared.colors import in_srgb, profile_for
+from shared.grounds import LIGHT, RGB, ground_for, is_hidden, is_transparent, laid_on
 from shared.modes import eight_bit
+from shared.opening import Opened, opened, refusals
+from shared.perceptual_hash import HASH_EDGE, perceptual_hash
 from shared.reading import Limits, content_hash, read_file
-from shared.types import Decoded, Pixels, PixelSpec
+from shared.types import PIXELS_VERSION, Decoded, Pixels, PixelSpec
 
-# `decode` checks `max_pixels` itself before any pixel is decoded. Pillow's own check only warns up
-# to twice its limit, and a warning is no decision.
-Image.MAX_IMAGE_PIXELS = None
-# Pillow's remarks on sloppy files (odd EXIF, palette transparency) are of no use to anyone here.
-warnings.filterwarnings("ignore", module=r"PIL\..*")
-
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-"""What is decoded. Never Pillow's full list: it registers 43 decoders, one runs Ghostscript."""
-
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-"""ISO/IEC 23008-12; only a file that begins so makes its library load."""
-
-_WEBP_SHARE = 2
-"""libwebp and Pillow together hold a WebP four times over, any other picture at most twice."""
-
-_HASH_EDGE = 32
-_HASH_FREQUENCIES = 8
 _FILTERS = {
     "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
@@ -66,14 +43,33 @@ _TURNS = {
 def decode(data: bytes, specs: Sequence[PixelSpec], limits: Limits | None = None) -> Decoded:
     """A picture's bytes as pixels in each wanted geometry, with what a person would see.
 
-    Applies EXIF orientation, scales 16-bit to 8, lays transparency on the spec's ground, takes the
-    first frame of an animation. The arrays are contiguous and read-only, and each depends on its
-    own spec alone, whatever else is asked for, but where that `shares`.
+    Applies EXIF orientation, scales 16-bit to 8, lays transparency on a ground, takes the first
+    frame of an animation and, for specs of version 2, converts colours to sRGB. The arrays are
+    contiguous and read-only, and each depends on its own spec alone, whatever else is asked for,
+    but where that `shares`.
 
     Raises `ImageRefused` with the reason.
     """
-    with _refusals():
-        return _decode(data, specs, limits or Limits())
+    limits = limits or Limits()
+    with refusals():
+        first = opened(data, limits)
+        loaded = _at_scales(first, data, specs or [PixelSpec(size=HASH_EDGE)], limits)
+        smallest = min(loaded, key=lambda one: one.width)
+        old = smallest.hash(1)
+        new = old if smallest.looks_the_same else smallest.hash(PIXELS_VERSION)
+        width, height = first.size[::-1] if first.turn in (5, 6, 7, 8) else first.size
+        return Decoded(
+            pixels=tuple(
+                _array(one.fitted(spec)) for one, spec in zip(loaded, specs, strict=bool(specs))
+            ),
+            sha256=content_hash(data),
+            phash=new,
+            old_phash=old,
+            width=width,
+            height=height,
+            format=first.format,
+            taken_at=first.taken_at,
+        )
 
 
 def pixels(
@@ -85,160 +81,165 @@ def pixels(
     """
     limits = limits or Limits()
     data = source if isinstance(source, bytes) else read_file(source, limits)[0]
-    with _refusals():
-        image = _open(data, limits)
-        turn = _orientation(image)
-        (scaled,) = _at_scales(image, data, [spec], limits)
-        return _array(_fitted(scaled, spec, turn))
+    with refusals():
+        (loaded,) = _at_scales(opened(data, limits), data, [spec], limits)
+        return _array(loaded.fitted(spec))
 
 
 def thumbnail(data: bytes, edge: int, limits: Limits | None = None) -> Image.Image:
-    """The picture in RGB, upright, at most `edge` pixels wide and high. Raises `ImageRefused`."""
-    with _refusals():
-        image = _open(data, limits or Limits())
-        turn = _orientation(image)
-        image.draft("RGB", (edge, edge))
-        image = eight_bit(image)
-        image.thumbnail((edge, edge), Image.Resampling.BILINEAR)
-        return _turned(_on_ground(image, PixelSpec().ground), turn)
+    """The picture in RGB, upright, at most `edge` pixels wide and high: its colours as sRGB, its
+    transparency on a ground that shows it, as version 2 of `PixelSpec`.
+
+    Raises `ImageRefused`.
+    """
+    return _small(data, edge, limits or Limits())[0]
 
 
-@contextlib.contextmanager
-def _refusals() -> Iterator[None]:
-    """Whatever a decoder raises, as `ImageRefused` with one line of reason."""
-    try:
-        yield
-    except ImageRefused:
-        raise
-    except UnidentifiedImageError as error:
-        raise ImageRefused(f"is not an image that can be read ({', '.join(FORMATS)})") from error
-    except MemoryError as error:
-        raise ImageRefused("needs more memory to decode than there is") from error
-    except Exception as error:  # decoders raise anything on damaged input
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageRefused(f"is damaged: {reason[:200]}") from error
+def seen(data: bytes, limits: Limits | None = None) -> tuple[Pixels, Pixels | None]:
+    """All pixels as a person sees them, upright: uint8 (height, width, 3) as `thumbnail` has them,
+    and their alpha (height, width), None where all is opaque. Raises `ImageRefused`."""
+    rgb, alpha = _small(data, None, limits or Limits())
+    levels = None if alpha is None else np.asarray(alpha)
+    return np.asarray(rgb), None if levels is None or (levels == 255).all() else levels
 
 
-def _decode(data: bytes, specs: Sequence[PixelSpec], limits: Limits) -> Decoded:
-    image = _open(data, limits)
-    form = {"MPO": "JPEG", "HEIF": "HEIC"}.get(str(image.format), str(image.format))
-    turn, taken_at = _orientation(image), _taken_at(image)
-    width, height = image.size[::-1] if turn in (5, 6, 7, 8) else image.size
-    scaled = _at_scales(image, data, specs or [PixelSpec(size=_HASH_EDGE)], limits)
-    return Decoded(
-        pixels=tuple(
-            _array(_fitted(source, spec, turn))
-            for source, spec in zip(scaled, specs, strict=bool(specs))
-        ),
-        sha256=content_hash(data),
-        phash=_perceptual_hash(min(scaled, key=lambda source: source.width), turn),
-        width=width,
-        height=height,
-        format=form,
-        taken_at=taken_at,
-    )
+def jpeg_bytes(image: Image.Image, quality: int = 85) -> bytes:
+    """The image as a JPEG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def _small(data: bytes, edge: int | None, limits: Limits) -> tuple[Image.Image, Image.Image | None]:
+    with refusals():
+        first = opened(data, limits)
+        if edge is not None:
+            first.image.draft("RGB", (edge, edge))
+        loaded = _Loaded.of(first)
+        image, ground = loaded.managed, loaded.ground(LIGHT)
+        if image.mode in ("RGBA", "LA") and not loaded.transparent:
+            image = image.convert(image.mode[:-1])
+        if edge is not None:
+            image.thumbnail((edge, edge), Image.Resampling.BILINEAR)
+        image = _turned(in_srgb(image, loaded.profile), first.turn)
+        alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
+        return laid_on(image, ground), alpha
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """A picture in memory at one scale, in modes that resample well.
+
+    `plain`: its numbers as they are, as version 1 of `PixelSpec` takes them. `managed`: what
+    becomes sRGB by the `profile` once it is small, as version 2 does; its alpha is left out unless
+    it is `transparent`.
+    """
+
+    plain: Image.Image
+    managed: Image.Image
+    profile: bytes | None
+    transparent: bool
+    turn: int
+    _ground: RGB | None = None
+
+    @classmethod
+    def of(cls, picture: Opened) -> _Loaded:
+        """Load a picture's pixels."""
+        image = picture.image
+        inks = profile_for(image) if image.mode == "CMYK" else None
+        plain = eight_bit(image)
+        plain.load()
+        if inks is not None:
+            return cls(plain, image, inks, False, picture.turn)
+        profile = profile_for(image, plain.mode)
+        return cls(plain, plain, profile, is_transparent(plain), picture.turn)
+
+    @property
+    def width(self) -> int:
+        """Pixels, at this scale."""
+        return self.plain.width
+
+    @property
+    def looks_the_same(self) -> bool:
+        """Whether both versions show the same picture on white."""
+        on_white = self.ground(LIGHT) == LIGHT and not is_hidden(self.plain)
+        return self.profile is None and on_white
+
+    def ground(self, light: RGB) -> RGB:
+        """The ground that version 2 lays the picture on, where `light` is the usual one."""
+        if not self.transparent:
+            return light
+        if light != LIGHT:
+            return ground_for(self.managed, light)
+        if self._ground is None:
+            self._ground = ground_for(self.managed)
+        return self._ground
+
+    def fitted(self, spec: PixelSpec) -> Image.Image:
+        """The picture in RGB in a spec's geometry, upright."""
+        if spec.version == 1:
+            small, ground = _resized(self.plain, spec), spec.ground
+        else:
+            small = in_srgb(self._seen(spec), self.profile)
+            ground = self.ground(spec.ground)
+        small = _turned(laid_on(small, ground), self.turn)
+        if small.size == (spec.size, spec.size):
+            return small
+        padded = Image.new("RGB", (spec.size, spec.size), ground)
+        padded.paste(small, ((spec.size - small.width) // 2, (spec.size - small.height) // 2))
+        return padded
+
+    def _seen(self, spec: PixelSpec) -> Image.Image:
+        """`managed`, resized. Channel by channel, no copy of a large picture is made."""
+        if self.transparent or self.managed.mode not in ("RGBA", "LA"):
+            return _resized(self.managed, spec)
+        colors = self.managed.getbands()[:-1]
+        small = [_resized(self.managed.getchannel(band), spec) for band in colors]
+        return Image.merge("RGB", small) if len(small) == 3 else small[0]
+
+    def hash(self, version: int) -> str:
+        """The perceptual hash, of the picture as a version of `PixelSpec` has it."""
+        spec = PixelSpec(size=HASH_EDGE, filter="box", version=version)
+        return perceptual_hash(self.fitted(spec))
 
 
 def _at_scales(
-    first: Image.Image, data: bytes, specs: Sequence[PixelSpec], limits: Limits
-) -> list[Image.Image]:
-    """The loaded image for each spec: a JPEG at the scale that this spec alone would give it, or
+    first: Opened, data: bytes, specs: Sequence[PixelSpec], limits: Limits
+) -> list[_Loaded]:
+    """The loaded picture for each spec: a JPEG at the scale that this spec alone would give it, or
     at another's that it shares."""
-    loaded: dict[tuple[int, int], Image.Image] = {}
-    found = list[Image.Image]()
+    loaded: dict[tuple[int, int], _Loaded] = {}
+    found = list[_Loaded]()
     for spec in specs:
         finer = [one for one, other in zip(found, specs, strict=False) if other.size >= spec.size]
         if spec.shares and finer:
             found.append(finer[0])
             continue
-        image = _open(data, limits) if loaded and first.format in ("JPEG", "MPO") else first
+        picture = opened(data, limits) if loaded and first.has_scales else first
         if spec.draft:
             # Twice the target keeps the resampling filter in charge of the result's sharpness.
-            edge = 2 * max(_HASH_EDGE, spec.size)
-            image.draft("RGB", (edge, edge))
-        size = image.size
+            edge = 2 * max(HASH_EDGE, spec.size)
+            picture.image.draft("RGB", (edge, edge))
+        size = picture.image.size
         if size not in loaded:
-            loaded[size] = eight_bit(image)
-            loaded[size].load()
+            loaded[size] = _Loaded.of(picture)
         found.append(loaded[size])
     return found
 
 
-def _open(data: bytes, limits: Limits) -> Image.Image:
-    heic = data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
-    if heic and not _heic_works():
-        raise ImageRefused("looks like HEIC, which needs an extra: pip install 'lookalike[heic]'")
-    image = Image.open(io.BytesIO(data), formats=("HEIF",) if heic else FORMATS)
-    width, height = image.size
-    share = _WEBP_SHARE if image.format == "WEBP" else 1
-    allowed = f"max_pixels={limits.max_pixels}" + (" allows for WebP" if share > 1 else "")
-    if width * height * share > limits.max_pixels:
-        raise ImageRefused(f"has {width} x {height} pixels, more than {allowed}")
-    if width < 1 or height < 1:
-        raise ImageRefused(f"has {width} x {height} pixels")
-    if isinstance(image, Tiff.TiffImageFile):
-        # libtiff holds a whole tile, however small the picture is that is cut from it.
-        wide, high = (image.tag_v2.get(tag, 1) for tag in (Tiff.TILEWIDTH, Tiff.TILELENGTH))
-        if wide * high > limits.max_pixels:
-            raise ImageRefused(f"has tiles of {wide} x {high} pixels, more than {allowed}")
-    if image.format in ("PNG", "TIFF"):
-        # Asking a PNG for its EXIF loads it, and that is where errors are forgiven: load it here.
-        # A TIFF has its final size only when it is loaded, because Pillow turns it then.
-        image.load()
-    return image
-
-
-@functools.cache
-def _heic_works() -> bool:
-    """Add HEIC to Pillow's formats if the `heic` extra is installed; whether it is."""
-    import importlib
-
-    try:
-        importlib.import_module("pillow_heif").register_heif_opener()
-    except ImportError:
-        return False
-    return True
-
-
-def _orientation(image: Image.Image) -> int:
-    if image.format == "TIFF":
-        return 1  # Pillow turned it when it was loaded
-    try:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # noqa: BLE001 - damaged EXIF must not cost the picture
-        return 1
-
-
-def _taken_at(image: Image.Image) -> str | None:
-    """EXIF DateTimeOriginal as ISO 8601 without a zone, or None."""
-    try:
-        exif = image.getexif()
-        text = str(exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal))
-        return datetime.fromisoformat(text.strip("\0 ").replace(":", "-", 2)).isoformat()
-    except Exception:  # noqa: BLE001 - damaged EXIF must not cost the picture
-        return None
-
-
-def _fitted(image: Image.Image, spec: PixelSpec, turn: int) -> Image.Image:
+def _resized(image: Image.Image, spec: PixelSpec) -> Image.Image:
     size = (spec.size, spec.size)
     width, height = image.size
     if spec.fit == "stretch":
-        small = image.resize(size, _FILTERS[spec.filter])
-    elif spec.fit == "cover":
+        return image.resize(size, _FILTERS[spec.filter])
+    if spec.fit == "cover":
         edge = min(width, height)
         left, top = (width - edge) / 2, (height - edge) / 2
         box = (left, top, left + edge, top + edge)
-        small = image.resize(size, _FILTERS[spec.filter], box)
-    else:
-        scale = spec.size / max(width, height)
-        inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = image.resize(inner, _FILTERS[spec.filter])
-    small = _turned(_on_ground(small, spec.ground), turn)
-    if small.size != size:
-        padded = Image.new("RGB", size, spec.ground)
-        padded.paste(small, ((spec.size - small.width) // 2, (spec.size - small.height) // 2))
-        small = padded
-    return small
+        return image.resize(size, _FILTERS[spec.filter], box)
+    scale = spec.size / max(width, height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return image.resize(inner, _FILTERS[spec.filter])
 
 
 def _array(image: Image.Image) -> Pixels:
@@ -247,44 +248,5 @@ def _array(image: Image.Image) -> Pixels:
     return pixels
 
 
-def _on_ground(image: Image.Image, ground: tuple[int, int, int]) -> Image.Image:
-    if image.mode not in ("RGBA", "LA"):
-        return image.convert("RGB")
-    backdrop = Image.new("RGBA", image.size, (*ground, 255))
-    return Image.alpha_composite(backdrop, image.convert("RGBA")).convert("RGB")
-
-
 def _turned(image: Image.Image, turn: int) -> Image.Image:
     return image.transpose(_TURNS[turn]) if turn in _TURNS else image
-
-
-def _perceptual_hash(image: Image.Image, turn: int) -> str:
-    """64 bits, 16 hex digits: signs of the low DCT frequencies against their median.
-
-    The hash of Zauner, *Implementation and benchmarking of perceptual image hash functions* (2010).
-    """
-    small = image.resize((_HASH_EDGE, _HASH_EDGE), Image.Resampling.BOX)
-    grey = _turned(_on_ground(small, (255, 255, 255)), turn).convert("L")
-    # Rounded, so that a flat picture has no frequencies rather than the noise of its arithmetic.
-    frequencies = (_DCT @ np.asarray(grey, dtype=np.float64) @ _DCT.T).round(6).ravel()
-    # An odd number of them, so that the median is one of them; NumPy's own loads its masked arrays.
-    middle = (frequencies.size - 1) // 2
-    median = np.partition(frequencies[1:], middle)[middle]
-    return np.packbits(frequencies > median).tobytes().hex()
-
-
-def _dct_rows() -> NDArray[np.float64]:
-    frequency = np.arange(_HASH_FREQUENCIES)[:, None]
-    place = np.arange(_HASH_EDGE)[None, :]
-    angle = np.pi * frequency * (2 * place + 1) / (2 * _HASH_EDGE)
-    return cast("NDArray[np.float64]", np.cos(angle))
-
-
-_DCT = _dct_rows()
-
-
-def jpeg_bytes(image: Image.Image, quality: int = 85) -> bytes:
-    """The image as a JPEG file."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()

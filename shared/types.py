@@ -26,6 +26,12 @@ Pixels: TypeAlias = "NDArray[np.uint8]"
 Raw: TypeAlias = bytes
 """A path or name as the file system spells it; it need not be UTF-8."""
 
+PIXELS_VERSION = 2
+"""The version of `PixelSpec` that new encoders are trained with."""
+
+PHASH_VERSION = 2
+"""The version of the perceptual hash that new points have."""
+
 Fit = Literal["stretch", "cover", "contain"]
 Filter = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
 
@@ -35,11 +41,16 @@ class PixelSpec:
     """How a file becomes the network's input; part of an encoder's identity.
 
     `size`: edge of the square, in pixels. `fit`: *stretch* ignores the aspect ratio, *cover* crops
-    the longer side, *contain* pads the shorter one with `ground`. `filter`: the resampling filter.
-    `draft`: JPEGs may be decoded at a fraction of their size (faster, changes pixels a little).
-    `ground`: RGB, 0-255, shown through transparency and around contained pictures. `shares`: made
-    from what is loaded for a spec of at least this size before it, so that a JPEG is decoded once;
-    its pixels then depend a little on that one, so that it is for no encoder.
+    the longer side, *contain* pads the shorter one with the picture's ground. `filter`: the
+    resampling filter. `draft`: JPEGs may be decoded at a fraction of their size (faster, changes
+    pixels a little). `ground`: RGB, 0-255, the ground of a picture: it shows through transparency
+    and pads what is contained. `shares`: made from what is loaded for a spec of at least this size
+    before it, so that a JPEG is decoded once; its pixels then depend a little on that one, so that
+    it is for no encoder.
+
+    `version`: 1 takes the file's numbers as they are and lays every picture on `ground`; 2 converts
+    the colours of an embedded profile to sRGB, and lays a transparent picture that would vanish on
+    `ground` on a dark one (`shared.grounds`).
     """
 
     size: int = 64
@@ -48,8 +59,11 @@ class PixelSpec:
     draft: bool = True
     ground: tuple[int, int, int] = (255, 255, 255)
     shares: bool = False
+    version: int = 1
 
     def __post_init__(self) -> None:
+        if self.version not in range(1, PIXELS_VERSION + 1):
+            raise ValueError(f"version is {self.version}: it must be 1 to {PIXELS_VERSION}")
         if self.size < 1:
             raise ValueError(f"size is {self.size}: it must be at least 1 pixel")
         for name, value, known in (("fit", self.fit, Fit), ("filter", self.filter, Filter)):
@@ -59,9 +73,11 @@ class PixelSpec:
             raise ValueError(f"ground is {self.ground}: it must be three levels from 0 to 255")
 
     def to_json(self) -> dict[str, Any]:
-        """The spec as JSON values; those of encoders do not know `shares`."""
+        """The spec as JSON values; `shares` and `version` only where they are not the default, so
+        that the first encoders keep their ids."""
         value = asdict(self) | {"ground": list(self.ground)}
-        return value if self.shares else {k: v for k, v in value.items() if k != "shares"}
+        usual = {"shares": False, "version": 1}
+        return {name: one for name, one in value.items() if usual.get(name, ...) != one}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> PixelSpec:
@@ -89,8 +105,9 @@ class ImageRecord:
     `path` is relative to `root` (a root id) and shown as valid Unicode; `path_raw` holds the bytes
     as URL-safe base64, and only when `path` does not encode back to them. `folders` lists every
     ancestor folder inside the root. `cluster` lists labels (``"g1/3"``), one per generation that
-    the point is part of. `phash` is 16 hex digits; `bytes` and `mtime` (seconds since the epoch)
-    are the file's; `taken_at` (from EXIF) and `indexed_at` are ISO 8601.
+    the point is part of. `phash` is 16 hex digits, of `phash_version`, and hashes of different
+    versions are not compared; `bytes` and `mtime` (seconds since the epoch) are the file's;
+    `taken_at` (from EXIF) and `indexed_at` are ISO 8601.
     """
 
     id: str
@@ -109,6 +126,7 @@ class ImageRecord:
     indexed_at: str
     encoder: str
     path_raw: str | None = None
+    phash_version: int = 1
 
     def relative(self) -> Raw:
         """The path inside the root, as the file system spells it."""
@@ -169,12 +187,14 @@ class StoredImage:
 class Decoded:
     """One decoded file. `pixels` has one array per requested `PixelSpec`, in that order.
 
-    `width` and `height` are the picture's as a person sees it, after EXIF orientation.
+    `width` and `height` are the picture's as a person sees it, after EXIF orientation. `phash` is
+    of the newest version, `old_phash` of version 1, which points of older versions have.
     """
 
     pixels: tuple[Pixels, ...]
     sha256: str
     phash: str
+    old_phash: str
     width: int
     height: int
     format: str

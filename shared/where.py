@@ -9,13 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from shared.conditions import FIELDS, Condition, Op, Terms, Value, grouped
 from shared.errors import QueryError
+from shared.formats import stored_names
 from shared.types import shown_path
 
 __all__ = ["FIELDS", "Condition", "parse_where"]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF")
-"""What `shared.images` calls the formats that it decodes."""
-_ALIASES = {"JPG": "JPEG", "TIF": "TIFF", "HEIC": "HEIF"}
 _LONGEST = 4096
 
 
@@ -80,11 +78,7 @@ def _folder(name: str, op: Op, value: str) -> list[Condition]:
 
 
 def _format(name: str, op: Op, value: str) -> list[Condition]:
-    upper = value.strip().upper()
-    upper = _ALIASES.get(upper, upper)
-    if upper not in FORMATS:
-        raise ValueError(f"format is one of {', '.join(FORMATS)}")
-    return [Condition(name, op, upper)]
+    return [Condition(name, op, stored) for stored in stored_names(value)]
 
 
 def _sha256(name: str, op: Op, value: str) -> list[Condition]:

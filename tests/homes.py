@@ -28,7 +28,15 @@ from shared.points import point_id
 from shared.roots import read_roots, root_id, write_roots
 from shared.settings import Settings, load_settings
 from shared.store.hub import open_store
-from shared.types import Decoded, Embeddings, ImageRecord, PixelSpec, ancestor_folders, record_path
+from shared.types import (
+    PHASH_VERSION,
+    Decoded,
+    Embeddings,
+    ImageRecord,
+    PixelSpec,
+    ancestor_folders,
+    record_path,
+)
 
 SIZE = 64
 
@@ -158,6 +166,7 @@ def image_record(
         cluster=(cluster,),
         sha256=decoded.sha256,
         phash=decoded.phash,
+        phash_version=PHASH_VERSION,
         width=decoded.width,
         height=decoded.height,
         format=decoded.format,

@@ -21,7 +21,7 @@ def scene(seed: int, size: tuple[int, int] = (240, 180)) -> Image.Image:
     return image
 
 
-def encoded(image: Image.Image, form: str = "JPEG", **options: int) -> bytes:
+def encoded(image: Image.Image, form: str = "JPEG", **options: object) -> bytes:
     """The image as a file's bytes."""
     buffer = io.BytesIO()
     image.save(buffer, form, **options)

@@ -60,6 +60,7 @@ def _check(value: Mapping[str, Any]) -> None:
     kinds: list[tuple[str, type | tuple[type, ...]]] = [
         *((name, str) for name in (*_TEXTS, *optional)),
         *((name, int) for name in _COUNTS),
+        *((name, int) for name in ("phash_version",) if name in value),
         ("mtime", (int, float)),
         ("folders", list),
         ("cluster", list),

@@ -22,7 +22,7 @@ from indexer.training.statistics import fit_vocabularies, statistics
 from indexer.training.training import TrainingConfig
 from indexer.training.views import part
 from shared.errors import ModelError
-from shared.types import Pixels, PixelSpec, Progress
+from shared.types import PIXELS_VERSION, Pixels, PixelSpec, Progress
 
 _LATENT = "latent"
 
@@ -40,7 +40,7 @@ class AutoencoderRecipe:
     def __init__(self, network: AutoencoderConfig, config: TrainingConfig) -> None:
         self._network, self._config = network, config
         self._started_from = "pca"
-        self.spec = PixelSpec(size=network.picture)
+        self.spec = PixelSpec(size=network.picture, version=PIXELS_VERSION)
 
     def fit(self, pictures: Pictures, figures: Path, progress: Progress) -> Fitted:
         """See `Recipe.fit`."""

@@ -18,7 +18,7 @@ from indexer.training.source import ImagePath
 from indexer.training.training import TrainingConfig
 from indexer.training.two_views import LOSS, fine_tune
 from shared.errors import TrainingError
-from shared.types import PixelSpec, Progress
+from shared.types import PIXELS_VERSION, PixelSpec, Progress
 
 KERAS_FILE = "encoder.keras"
 
@@ -47,7 +47,7 @@ class EfficientNetRecipe:
         self._network, self._config = network, config
         self._backbone = build_backbone(network)
         self.kind = network.kind
-        self.spec = PixelSpec(size=network.edge)
+        self.spec = PixelSpec(size=network.edge, version=PIXELS_VERSION)
 
     def fit(self, pictures: Pictures, figures: Path, progress: Progress) -> Fitted:
         """See `Recipe.fit`.

@@ -13,7 +13,7 @@ from indexer.training.recipe import Fitted, Pictures
 from indexer.training.reconstruction import Reconstruction
 from indexer.training.runtime import keras
 from indexer.training.training import TrainingConfig
-from shared.types import EMBEDDING_SIZE, PixelSpec, Progress
+from shared.types import EMBEDDING_SIZE, PIXELS_VERSION, PixelSpec, Progress
 
 _KERNEL = 3
 
@@ -51,7 +51,7 @@ class PlainRecipe:
             self._autoencoder = load_autoencoder(config.from_model)
         else:
             self._autoencoder = build_plain(network)
-        self.spec = PixelSpec(size=self._autoencoder.input_shape[1])
+        self.spec = PixelSpec(size=self._autoencoder.input_shape[1], version=PIXELS_VERSION)
 
     def fit(self, pictures: Pictures, figures: Path, progress: Progress) -> Fitted:
         """See `Recipe.fit`."""

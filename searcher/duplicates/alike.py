@@ -27,11 +27,11 @@ from searcher.duplicates.alignment import (
 from searcher.duplicates.block_moments import BLOCKS, BlockMoments, Light
 from shared.types import Pixels, PixelSpec
 
-SMALL = PixelSpec(size=64, fit="stretch", filter="box", shares=True)
+SMALL = PixelSpec(size=64, fit="stretch", filter="box", shares=True, version=2)
 """The geometry in which pictures are compared."""
 
 COLOR_EDGE = 16
-_PACKED, _PACKED_VERSION = struct.Struct(">BB"), 1
+_PACKED, _PACKED_VERSION = struct.Struct(">BB"), SMALL.version
 DETAILS = (64, 32, 16)
 """How much of 64 x 64 pixels a picture can fill; the less, the less it is compared by."""
 

@@ -91,7 +91,9 @@ def link(
 def _candidates(records: Sequence[ImageRecord], pairs: Pairs, rule: TierRule) -> NDArray[np.int64]:
     """Which pairs are worth looking at, as `sameness.may_be_same` says, all at once: int64."""
     hashes = np.array([int(record.phash, 16) for record in records], np.uint64)
-    bits = np.bitwise_count(hashes[pairs.first] ^ hashes[pairs.second])
+    versions = np.array([record.phash_version for record in records], np.int64)
+    bits = np.bitwise_count(hashes[pairs.first] ^ hashes[pairs.second]).astype(np.int64)
+    bits[versions[pairs.first] != versions[pairs.second]] = rule.candidate_bits
     alike = rule.is_candidate(bits, pairs.scores)
     near = (pairs.rank == 0) | ((pairs.rank < CHECKED) & (bits <= CHECKED_BITS))
     return np.flatnonzero(alike & near)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 from searcher.duplicates.alike import Small, agreement
 from searcher.duplicates.small_pictures import same_pixels
 from searcher.duplicates.tier_rule import TierRule
-from searcher.hashes import hash_distance
+from searcher.hashes import bits_apart, hashes_of
 from shared.reading import Limits
 from shared.types import Decoded, ImageRecord
 
@@ -25,22 +25,28 @@ _SAME_LEVELS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What is known of a picture without its pixels; `phash` is 16 hex digits."""
+    """What is known of a picture without its pixels; `hashes`: its perceptual hashes, 16 hex digits
+    each, by version."""
 
     sha256: str
-    phash: str
+    hashes: Mapping[int, str]
     width: int
     height: int
 
     @classmethod
     def of(cls, picture: Decoded | ImageRecord) -> Fingerprint:
         """Of a decoded query or an indexed image."""
-        return cls(picture.sha256, picture.phash, picture.width, picture.height)
+        return cls(picture.sha256, hashes_of(picture), picture.width, picture.height)
 
     def may_equal(self, other: Fingerprint) -> bool:
         """Whether nothing here speaks against the same pixels."""
         sizes = (self.width, self.height), (other.width, other.height)
-        return sizes[0] == sizes[1] and hash_distance(self.phash, other.phash) <= _SAME_BITS
+        bits = self.bits_apart(other)
+        return sizes[0] == sizes[1] and (bits is None or bits <= _SAME_BITS)
+
+    def bits_apart(self, other: Fingerprint) -> int | None:
+        """Bits by which the hashes differ; None if they have no version in common."""
+        return bits_apart(self.hashes, other.hashes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +62,9 @@ def may_be_same(first: Fingerprint, second: Fingerprint, score: float, rule: Tie
     """Whether two pictures are worth looking at; `score` is the cosine of their vectors."""
     if first.sha256 == second.sha256:
         return True
-    bits = hash_distance(first.phash, second.phash)
+    bits = first.bits_apart(second)
+    if bits is None:
+        bits = rule.candidate_bits  # the vectors alone must speak for it
     return bool(rule.is_candidate(np.array([bits]), np.array([score], np.float32))[0])
 
 
@@ -87,14 +95,14 @@ def sameness(
 
 def _wanted(first: Sight, second: Sight, score: float, rule: TierRule) -> float:
     """The share of blocks that must agree."""
-    bits = hash_distance(first.fingerprint.phash, second.fingerprint.phash)
-    backed = bits <= rule.backed_bits and score >= rule.backed_score
+    bits = first.fingerprint.bits_apart(second.fingerprint)
+    backed = bits is not None and bits <= rule.backed_bits and score >= rule.backed_score
     return rule.backed_agreement if backed else rule.agreement
 
 
 def _near_unseen(first: Sight, second: Sight, score: float, rule: TierRule) -> bool:
-    bits = hash_distance(first.fingerprint.phash, second.fingerprint.phash)
-    return bits <= rule.unseen_bits and score >= rule.unseen_score
+    bits = first.fingerprint.bits_apart(second.fingerprint)
+    return bits is not None and bits <= rule.unseen_bits and score >= rule.unseen_score
 
 
 def _same(first: Sight, second: Sight, limits: Limits) -> bool:
@@ -107,4 +115,4 @@ def _same(first: Sight, second: Sight, limits: Limits) -> bool:
     a, b = first.data(), second.data()
     if a is None or b is None:
         return False
-    return same_pixels(a, b, max(one.width, one.height), limits)
+    return same_pixels(a, b, limits)

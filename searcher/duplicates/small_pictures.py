@@ -12,7 +12,7 @@ import numpy as np
 from searcher.duplicates.alike import SMALL, Small
 from searcher.pictures import located
 from shared.errors import ImageRefused
-from shared.images import decode, thumbnail
+from shared.images import decode, seen
 from shared.reading import Limits, content_hash, read_file
 from shared.types import ImageRecord
 
@@ -95,14 +95,16 @@ def small(data: bytes | None, limits: Limits) -> Small | None:
     return Small.of(decoded.pixels[0], min(decoded.width, decoded.height))
 
 
-def same_pixels(first: bytes, second: bytes, longer_edge: int, limits: Limits) -> bool:
+def same_pixels(first: bytes, second: bytes, limits: Limits) -> bool:
     """Whether two pictures have the same pixels, decoded in full as a person sees them.
 
-    That is upright, in 8 bits of RGB, transparency laid on white. `longer_edge`: of both, in
-    pixels, so that nothing is scaled. False if one of them is refused.
+    That is upright, in 8 bits of sRGB, and with the same transparency; the colours of what cannot
+    be seen may differ. False if one of them is refused.
     """
     try:
-        a, b = (np.asarray(thumbnail(data, longer_edge, limits)) for data in (first, second))
+        (a, alpha_a), (b, alpha_b) = seen(first, limits), seen(second, limits)
     except ImageRefused:
         return False
-    return np.array_equal(a, b)
+    if alpha_a is None or alpha_b is None:
+        return alpha_a is alpha_b and np.array_equal(a, b)
+    return np.array_equal(alpha_a, alpha_b) and np.array_equal(a, b)

@@ -17,6 +17,7 @@ import numpy as np
 
 from shared.conditions import FIELDS, Condition
 from shared.errors import QueryError
+from shared.formats import stored_names
 from shared.report import escape
 from shared.store.protocol import Indexed, Probe, VectorStore
 from shared.types import EMBEDDING_SIZE
@@ -79,7 +80,9 @@ class _Values:
             return False  # other spellings may exist as well
         if name in self._known:
             return value in self._known[name]
-        where = [replace(condition, op="=")]
+        # A format may be stored under a former name as well.
+        names = stored_names(value) if name == "format" else (value,)
+        where = [Condition(name, "=", one) for one in names]
         folder = value.rpartition("/")[0]
         if name == "path" and folder:
             where.append(Condition("folder", "=", folder))  # the index finds the few in it

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from searcher.answer import Answer
-from searcher.hashes import hash_distance
+from searcher.hashes import bits_apart, hashes_of
 from searcher.opening import Home
 from searcher.query.examples import Question
 from searcher.reasons.explain import margin, result_heat
@@ -34,7 +34,7 @@ def explain(
     Raises `StoreError` and `ModelError`.
     """
     stored = searcher.store.get([one.id for one in answer.results], with_vectors=True)
-    hashed = _hash(question, answer)
+    hashed = _hashes(question, answer)
     lines, values, heats = {}, {}, {}
     for result in answer.results:
         found = stored.get(result.id)
@@ -46,7 +46,7 @@ def explain(
         told = Explanation(
             margin=margin(searcher.clustering, found.vector).rounded(),
             percentile=answer.percentile(result),
-            hash_bits=None if hashed is None else hash_distance(hashed, found.record.phash),
+            hash_bits=bits_apart(hashed, hashes_of(found.record)),
             heat=heat and heat[0],
         )
         lines[result.id], values[result.id] = explanation(told), explanation_json(told)
@@ -55,11 +55,11 @@ def explain(
     return Explained(lines, values, heats)
 
 
-def _hash(question: Question, answer: Answer) -> str | None:
-    """The perceptual hash of the query; None for several examples at once."""
+def _hashes(question: Question, answer: Answer) -> Mapping[int, str]:
+    """The perceptual hashes of the query; none for several examples at once."""
     if not question.is_plain:
-        return None
+        return {}
     decoded = question.like[0].decoded
     if decoded is not None:
-        return decoded.phash
-    return answer.point.phash if answer.point else None
+        return hashes_of(decoded)
+    return hashes_of(answer.point) if answer.point else {}

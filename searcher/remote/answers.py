@@ -67,6 +67,7 @@ def _record(point: str, shape: Shape) -> ImageRecord:
         cluster=shape.texts("cluster"),
         sha256=shape.text("sha256"),
         phash=shape.text("phash"),
+        phash_version=shape.maybe_count("phash_version") or 1,
         width=shape.count("width"),
         height=shape.count("height"),
         format=shape.text("format"),

@@ -19,20 +19,13 @@ from searcher.service.parts import Service
 from searcher.service.positions import without_position
 from searcher.service.problems import Problem
 from searcher.service.replies import problems
+from searcher.service.thumbnails import VERSION
 from shared.errors import ImageRefused
+from shared.formats import FORMATS, media_type
 from shared.reading import content_hash, read_beneath
 from shared.types import ImageRecord
 
-MEDIA_TYPES = {
-    "JPEG": "image/jpeg",
-    "PNG": "image/png",
-    "WEBP": "image/webp",
-    "GIF": "image/gif",
-    "BMP": "image/bmp",
-    "TIFF": "image/tiff",
-    "HEIC": "image/heic",
-    "HEIF": "image/heif",
-}
+_MEDIA_TYPES = [one.media_type for one in FORMATS.values()]
 _FOR_EVER = "private, max-age=31536000, immutable"
 _ASK_AGAIN = "private, no-cache"
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-real-ip")
@@ -58,7 +51,7 @@ def image_routes(service: Service) -> APIRouter:
         response_class=Response,
         responses=problems(404, 409, 422, 503)
         | _UNCHANGED
-        | {200: {"content": dict.fromkeys(MEDIA_TYPES.values(), _BINARY)}},
+        | {200: {"content": dict.fromkeys(_MEDIA_TYPES, _BINARY)}},
     )
     async def original(
         http: Request,
@@ -71,7 +64,7 @@ def image_routes(service: Service) -> APIRouter:
 
         def send(opened: Opened, record: ImageRecord) -> _File:
             data = _content(opened, record)
-            kind = MEDIA_TYPES.get(record.format, "application/octet-stream")
+            kind = media_type(record.format)
             if bare:
                 cleaned = without_position(data, opened.home.limits)
                 data, kind = cleaned.data, cleaned.media_type
@@ -96,6 +89,9 @@ def image_routes(service: Service) -> APIRouter:
         """The picture made small: upright, in RGB, without any metadata."""
         edge = int(size)
 
+        def tag(record: ImageRecord) -> str:
+            return f"{record.sha256}-{edge}-{VERSION}"
+
         def send(opened: Opened, record: ImageRecord) -> _File:
             made: list[bytes] = []
 
@@ -105,9 +101,9 @@ def image_routes(service: Service) -> APIRouter:
 
             data = service.thumbnails.get_or_make(record.sha256, edge, make)
             service.metrics.thumbnail(len(data), made=bool(made))
-            return _File(data, "image/jpeg", f"{record.sha256}-{edge}")
+            return _File(data, "image/jpeg", tag(record))
 
-        return await _send(service, http, str(point), v, lambda one: f"{one.sha256}-{edge}", send)
+        return await _send(service, http, str(point), v, tag, send)
 
     return routes
 

@@ -10,8 +10,10 @@ from PIL import ExifTags, Image
 
 from searcher.service.cleaning import gif, jpeg, png, tiff, webp
 from searcher.service.cleaning.words import Odd
+from shared.camera_raw import raw_format
 from shared.errors import ImageRefused
-from shared.images import FORMATS, thumbnail
+from shared.formats import PILLOW
+from shared.images import thumbnail
 from shared.reading import Limits
 
 _MAX_EDGE = 65_500
@@ -33,11 +35,12 @@ def without_position(data: bytes, limits: Limits) -> Cleaned:
 
     Pixels, orientation, colour profile and capture date stay. Removed is whatever is not known to
     be harmless: GPS, maker notes, IPTC, XMP with a place, unknown tags, pictures and films behind
-    the first picture of a JPEG. What cannot be cleaned surely (HEIC, odd or damaged files) becomes
-    an upright JPEG of quality 95 with no metadata but the profile. Words that people wrote are not
-    understood. Raises `ImageRefused` if that JPEG cannot be made either.
+    the first picture of a JPEG. What cannot be cleaned surely (HEIC, AVIF, camera raw, odd or
+    damaged files) becomes an upright JPEG of quality 95 in sRGB with no metadata. Words that people
+    wrote are not understood. Raises `ImageRefused` if that JPEG cannot be made either.
     """
-    for begins, media_type, cleaned in _FORMATS:
+    # Most raw files are TIFF files by their beginning; nobody knows all that cameras write there.
+    for begins, media_type, cleaned in () if raw_format(data) else _FORMATS:
         if data.startswith(begins):
             try:
                 found = cleaned(data, limits)
@@ -92,7 +95,7 @@ _FORMATS: tuple[tuple[bytes, str, _Clean], ...] = (
 def _turn(data: bytes, limits: Limits) -> int:
     """EXIF orientation, wherever it is told: XMP may hold it too. Raises `Odd`."""
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=PILLOW) as image:
             if image.width * image.height > limits.max_pixels:  # asking a PNG decodes it
                 raise Odd("too many pixels to look")
             return int(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -106,13 +109,9 @@ def _upright(data: bytes, limits: Limits) -> Image.Image:
 
 def _rendition(data: bytes, limits: Limits) -> bytes:
     image, out = _upright(data, limits), io.BytesIO()
-    profile = image.info.get("icc_profile")
-    # The profile of a picture in grey or CMYK is of no use to one in RGB.
-    if not isinstance(profile, bytes) or profile[16:20] != b"RGB ":
-        profile = None
     image.info = {}  # Pillow writes comments that it finds here
     try:
-        image.save(out, "JPEG", quality=_QUALITY, icc_profile=profile)
+        image.save(out, "JPEG", quality=_QUALITY)
     except (OSError, ValueError) as error:
         raise ImageRefused(f"cannot be rewritten without its position: {error}") from error
     return out.getvalue()

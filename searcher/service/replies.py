@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from searcher.service.collection import ClusterPage, ClusterView
 from searcher.service.problems import MEDIA_TYPE
+from searcher.service.thumbnails import VERSION
 from shared.types import ImageRecord, ScoredImage
 
 _MEANINGS = {
@@ -45,12 +46,12 @@ def json_reply(value: Any, status: int = 200) -> Response:
 
 
 def links(point: str, sha256: str) -> dict[str, str]:
-    """Where an image lies; the version makes the address change with the content, so that a
-    browser may keep it for ever."""
+    """Where an image lies; the version makes the address change with the content, and that of a
+    thumbnail with how it is made, so that a browser may keep it for ever."""
     base, version = f"/images/{point}", f"?v={sha256[:16]}"
     return {
         "image": f"{base}{version}",
-        "thumbnail": f"{base}/thumbnail{version}",
+        "thumbnail": f"{base}/thumbnail{version}&made={VERSION}",
         "record": f"{base}/record",
     }
 
@@ -78,6 +79,7 @@ def record_json(record: ImageRecord, generation: str) -> dict[str, Any]:
     return image_json(record, generation) | {
         "sha256": record.sha256,
         "phash": record.phash,
+        "phash_version": record.phash_version,
         "mtime": record.mtime,
         "indexed_at": record.indexed_at,
         "folders": list(record.folders),

@@ -45,6 +45,7 @@ class Record(Image):
 
     sha256: str
     phash: str
+    phash_version: Annotated[int, Field(ge=1)]
     mtime: float
     indexed_at: str
     folders: list[str]

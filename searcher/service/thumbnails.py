@@ -20,8 +20,12 @@ from shared.errors import QueryError
 EDGES = (160, 320, 640)
 """Pixels along the longer side that may be asked for."""
 
+VERSION = 2
+"""Raised whenever the same file gives another thumbnail: 2 converts colours to sRGB, and lays
+light pictures on a dark ground."""
+
 _HEADER = struct.Struct(">4sII")
-_FORMAT = b"LKT1"
+_FORMAT = b"LKT%d" % VERSION
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[0-9a-f]{64}-[0-9]+\.thumbnail")
 _BESIDE = re.compile(r"\.[0-9a-f]{16}\.thumbnail-new")

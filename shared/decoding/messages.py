@@ -22,6 +22,7 @@ STARTED = struct.Struct("<q")
 """What a worker keeps in memory shared with its parent: how many jobs it has started so far."""
 
 _LENGTH = struct.Struct("<I")
+_FACTS = ("sha256", "phash", "old_phash", "width", "height", "format", "taken_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +130,7 @@ def pack_outcome(outcome: Outcome) -> bytes:
     raw = [outcome.thumbnail] if outcome.thumbnail is not None else []
     if outcome.decoded is not None:
         found = outcome.decoded
-        head["decoded"] = {
-            name: getattr(found, name)
-            for name in ("sha256", "phash", "width", "height", "format", "taken_at")
-        }
+        head["decoded"] = {name: getattr(found, name) for name in _FACTS}
         raw = [array.tobytes() for array in found.pixels]
     return json.dumps(head).encode() + b"\n" + b"".join(raw)
 

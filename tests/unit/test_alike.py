@@ -24,6 +24,15 @@ def seen(image: Image.Image, **options: int) -> Small:
     return found
 
 
+def test_a_small_picture_is_read_by_the_version_that_wrote_it_alone() -> None:
+    packed = seen(scene(1)).to_bytes()
+    found = Small.of_bytes(packed)
+    assert found is not None
+    assert found.distance(seen(scene(1))) == 0
+    for version in (0, 1, 3):
+        assert Small.of_bytes(bytes([version]) + packed[1:]) is None
+
+
 ALTERED: dict[str, Callable[[Image.Image], Image.Image]] = {
     "re-encoded": lambda image: image,
     "halved": lambda image: image.resize((image.width // 2, image.height // 2)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fnmatch
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,3 +190,13 @@ def test_conditions_on_numbers_and_dates_stay(store: MemoryStore) -> None:
     where = parse_where(["width>=99999", "taken_at=2024", "folder=buses"])
     assert resolve(where, store) == where
     assert resolve((), store) == ()
+
+
+@pytest.mark.parametrize("stored", ["HEIC", "HEIF"])
+def test_a_format_is_found_under_its_former_name(stored: str) -> None:
+    store = MemoryStore()
+    store.upsert([replace(record("a.heic"), format=stored)], axis_vector(1)[None])
+    for text in ("format=HEIC", "format=heif"):
+        assert store.count(None, resolve(parse_where([text]), store)) == 1
+    with pytest.raises(QueryError, match="no format 'PNG': there is"):
+        resolve(parse_where(["format=png"]), store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,20 @@ def test_copies_do_not_hide_other_copies(place: Place) -> None:
     (group,) = place.groups().groups
     assert (group.tier, len(group.members)) == ("near", 31)
     assert [member.tier for member in group.members].count("exact") == 29
+
+
+def test_points_with_hashes_of_different_versions_are_compared_by_vector_and_pixels(
+    place: Place,
+) -> None:
+    image = scene(1)
+    old = place.add("old.jpg", encoded(image), like=0)
+    place.add("new.png", encoded(image, "PNG"), like=0, score=0.9)
+    stored = place.store.get([old], with_vectors=True)[old]
+    # Of version 1, and as far from the other's as can be.
+    other = f"{int(stored.record.phash, 16) ^ (2**64 - 1):016x}"
+    assert stored.vector is not None
+    place.store.upsert([replace(stored.record, phash=other, phash_version=1)], stored.vector[None])
+    assert place.names() == [("near", ["old.jpg", "new.png"])]
 
 
 def test_the_same_pixels_in_another_file_are_exact(place: Place) -> None:

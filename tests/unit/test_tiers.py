@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ from PIL import Image
 from searcher.duplicates import small_pictures
 from searcher.duplicates.tier_rule import TierRule
 from searcher.duplicates.tiers import Fingerprint, Tiers
-from searcher.hashes import hash_distance
+from searcher.hashes import bits_apart, hash_distance
 from shared.calibration import Calibration
 from shared.images import decode
 from shared.roots import root_id
 from shared.types import ImageRecord, ScoredImage
 from tests.homes import image_record
 from tests.pictures import cropped, encoded, scene, stamped
+from tests.profiles import converted, rgb_profile
 
 
 class Folder:
@@ -31,6 +33,9 @@ class Folder:
         file = self.path / name
         file.write_bytes(data)
         return image_record(self.path, file, decode(data, []), "g1/0", "encoder")
+
+    def data(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
 
     def tier(self, data: bytes, record: ImageRecord, score: float) -> str | None:
         return (
@@ -78,10 +83,10 @@ def test_two_files_are_decoded_in_full_only_where_nothing_else_speaks_against_it
 ) -> None:
     record = folder.add("a.jpg", encoded(scene(1)))
     decoded = []
-    whole = small_pictures.thumbnail
+    whole = small_pictures.seen
     monkeypatch.setattr(
         small_pictures,
-        "thumbnail",
+        "seen",
         lambda *a: (decoded.append(1), whole(*a))[1],
     )
     assert folder.tier(encoded(cropped(scene(1))), record, 0.8) == "near"
@@ -115,6 +120,41 @@ def test_without_files_hash_and_score_decide_together(folder: Folder) -> None:
         return unknown.of(query, data, [ScoredImage("a", score, record)]).get("a")
 
     assert (tier(0.95), tier(0.7), tier(0.5)) == ("near", "similar", None)
+
+
+def test_hashes_of_different_versions_are_never_compared() -> None:
+    zeros, ones = "0" * 16, "f" * 16
+    assert bits_apart({1: zeros}, {2: zeros}) is None
+    assert bits_apart({1: zeros}, {1: ones, 2: zeros}) == 64
+    assert bits_apart({1: zeros, 2: ones}, {1: zeros, 2: zeros}) == 64  # the newest counts
+    assert bits_apart({}, {2: zeros}) is None
+
+
+def test_a_point_of_before_is_compared_with_the_querys_old_hash(folder: Folder) -> None:
+    profile = rgb_profile("swapped")
+    image = converted(scene(1), profile)
+    data = encoded(image, icc_profile=profile)
+    query = decode(data, [])
+    assert hash_distance(query.phash, query.old_phash) > TierRule().unseen_bits
+    record = folder.add("a.jpg", encoded(image, quality=95, icc_profile=profile))
+    before = replace(record, phash=decode(folder.data("a.jpg"), []).old_phash, phash_version=1)
+    (folder.path / "a.jpg").unlink()
+    for one in (record, before):
+        assert folder.tier(data, one, 0.95) == "near"
+    of_other_version = replace(before, phash_version=3)
+    assert folder.tier(data, of_other_version, 0.95) == "similar"
+
+
+def test_a_point_with_a_hash_of_another_version_is_looked_at_for_its_vector(
+    folder: Folder,
+) -> None:
+    record = replace(folder.add("a.jpg", encoded(scene(1))), phash_version=3)
+    data = encoded(scene(1), quality=60)
+    assert folder.tier(data, record, 0.95) == "near"
+    assert folder.tier(data, record, 0.45) is None
+    assert folder.tier(encoded(scene(1), "PNG"), record, 0.95) == "near"
+    same = replace(folder.add("a.png", encoded(scene(1), "PNG")), phash_version=3)
+    assert folder.tier(encoded(scene(1), "TIFF"), same, 0.95) == "exact"
 
 
 def test_others_are_similar_by_score_alone(folder: Folder) -> None:

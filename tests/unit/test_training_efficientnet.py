@@ -26,7 +26,7 @@ from shared.encoder import LiteRTEncoder
 from shared.errors import TrainingError
 from shared.images import pixels
 from shared.models import ENCODER_FILE, Models
-from shared.types import PixelSpec
+from shared.types import PIXELS_VERSION, PixelSpec
 from tests.homes import draw_photos
 from tests.progress import Silent
 
@@ -268,7 +268,10 @@ def test_the_bundle_says_where_its_vectors_come_from(
     trained: TrainingResult, models: Models
 ) -> None:
     bundle = models.bundle(trained.pair.encoder)
-    assert (bundle.kind, bundle.spec) == ("efficientnet", PixelSpec(size=SIZE))
+    assert (bundle.kind, bundle.spec) == (
+        "efficientnet",
+        PixelSpec(size=SIZE, version=PIXELS_VERSION),
+    )
     assert set(bundle.manifest["files"]) == {"encoder.tflite", "encoder.keras"}
     explained = trained.metrics["explained"]
     assert explained == pytest.approx(1, abs=1e-3)  # 60 pictures have no more than 59 directions

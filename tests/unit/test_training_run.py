@@ -22,7 +22,7 @@ from shared.encoder import LiteRTEncoder
 from shared.errors import TrainingError
 from shared.images import pixels
 from shared.models import ENCODER_FILE, Models
-from shared.types import Embeddings
+from shared.types import Embeddings, PixelSpec
 from tests.homes import draw_photos
 from tests.progress import Silent
 
@@ -61,7 +61,7 @@ def vectors(result: TrainingResult, models: Models, paths: list[Path]) -> Embedd
 
 def test_the_bundle_is_whole(trained: TrainingResult, models: Models) -> None:
     bundle = models.bundle(trained.pair.encoder)
-    assert (bundle.kind, bundle.spec.size) == ("autoencoder-plain", 16)
+    assert (bundle.kind, bundle.spec) == ("autoencoder-plain", PixelSpec(size=16, version=2))
     names = {"encoder.tflite", "autoencoder.keras", "Conv_AE.h5"}
     assert names <= set(bundle.manifest["files"])
     for name in bundle.manifest["files"]:

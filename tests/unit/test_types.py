@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.types import (
     EMBEDDING_SIZE,
+    PIXELS_VERSION,
     ImageRecord,
     PixelSpec,
     absolute_path,
@@ -59,8 +60,8 @@ def test_a_payload_survives_json_whatever_the_name(relative: bytes, taken_at: st
 
 
 def test_the_payload_has_the_keys_that_the_design_names() -> None:
-    names = "path root folders cluster sha256 phash width height format bytes mtime taken_at"
-    assert set(record().to_payload()) == {*names.split(), "indexed_at", "encoder"}
+    names = "path root folders cluster sha256 phash phash_version width height format bytes mtime"
+    assert set(record().to_payload()) == {*names.split(), "taken_at", "indexed_at", "encoder"}
     assert record().to_payload()["cluster"] == ["g1/3", "g2/5"]
 
 
@@ -116,9 +117,27 @@ def test_a_spec_survives_json() -> None:
     }
 
 
+def test_a_spec_without_a_version_is_of_the_first() -> None:
+    """The first encoders' manifests name none."""
+    assert PixelSpec.from_json(PixelSpec().to_json()).version == 1
+    newest = PixelSpec(version=PIXELS_VERSION)
+    assert newest.to_json()["version"] == PIXELS_VERSION == 2
+    assert PixelSpec.from_json(newest.to_json()) == newest
+
+
+def test_a_point_without_a_hash_version_has_the_first() -> None:
+    payload = record(phash_version=2).to_payload()
+    assert ImageRecord.from_payload("x", payload).phash_version == 2
+    del payload["phash_version"]
+    assert ImageRecord.from_payload("x", payload).phash_version == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
+        ({"version": 0}, ValueError),
+        ({"version": 3}, ValueError),
+        ({"version": "2"}, ValueError),
         ({"size": 0}, ValueError),
         ({"fit": "crop"}, ValueError),
         ({"filter": "nearest"}, ValueError),

@@ -9,11 +9,11 @@ from datetime import datetime
 
 import pytest
 
-from shared import images
 from shared.conditions import FIELDS, Condition, grouped
 from shared.errors import QueryError
+from shared.formats import FORMATS, media_type
 from shared.store import wire
-from shared.where import FORMATS, parse_where
+from shared.where import parse_where
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def test_several_conditions_keep_their_order_and_repetitions_go() -> None:
         ("width=nan", ["a number such as 1000"]),
         ("width=1_000", ["a number such as 1000"]),
         ("bytes>", ["'bytes>'", "a number such as 1000"]),
-        ("format=PGN", ["'format=PGN'", "JPEG, PNG, WEBP, GIF, BMP, TIFF, HEIF"]),
+        ("format=PGN", ["'format=PGN'", "JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, HEIC, DNG"]),
         ("sha256=12", ["64 hexadecimal digits"]),
         ("taken_at>yesterday", ["'yesterday'", "2024-01-05T10:00"]),
         ("taken_at=2024-13", ["'2024-13'", "calendar"]),
@@ -198,6 +198,29 @@ def test_a_condition_is_one_that_the_store_can_take(value: tuple[str, str, str])
         Condition(*value)  # type: ignore[arg-type]
 
 
-def test_the_formats_are_those_that_are_decoded() -> None:
-    assert (*images.FORMATS, "HEIF") == FORMATS
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        ("HEIC", ["HEIC", "HEIF"]),
+        ("heif", ["HEIC", "HEIF"]),
+        ("jpg", ["JPEG"]),
+        (" Tif ", ["TIFF"]),
+        ("avif", ["AVIF"]),
+        ("nef", ["NEF"]),
+    ],
+)
+def test_a_format_is_every_name_that_it_was_ever_stored_under(
+    value: str, stored: list[str]
+) -> None:
+    assert [one.value for one in parse_where([f"format={value}"])] == stored
+    assert [one.op for one in parse_where([f"format!={value}"])] == ["!="] * len(stored)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_that_is_stored_can_be_asked_for(name: str) -> None:
+    assert parse_where([f"format={name}"])[0].value == name
+    assert media_type(name).startswith("image/")
+
+
+def test_fields_that_people_use() -> None:
     assert set(FIELDS) >= {"folder", "root", "format", "width", "taken_at"}
