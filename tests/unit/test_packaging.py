@@ -25,6 +25,7 @@ EXTRAS = {
     "matplotlib": "figures",
     "opentsne": "map",
     "pillow-heif": "heic",
+    "rawpy": "raw",
 }
 """The distributions that the base installation lacks, and the extra that brings each."""
 
@@ -118,7 +119,7 @@ def test_the_base_installation_fits_clusters_and_holds_no_extra() -> None:
 
 
 def test_without_extras_all_but_fitting_an_encoder_and_drawing_is_imported() -> None:
-    absent = ("tensorflow", "keras", "h5py", "matplotlib", "openTSNE", "pillow_heif")
+    absent = ("tensorflow", "keras", "h5py", "matplotlib", "openTSNE", "pillow_heif", "rawpy")
     done = subprocess.run(
         [sys.executable, "-c", _IMPORT_ALL, *absent], capture_output=True, text=True, check=True
     )
