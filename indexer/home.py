@@ -17,6 +17,7 @@ from indexer.roots import Root, Roots
 from shared.errors import RootError
 from shared.lock import HomeLock
 from shared.models import Models
+from shared.reading import is_absent
 from shared.roots import root_id, write_roots
 from shared.settings import Settings
 
@@ -99,12 +100,26 @@ def choose(root: Root, home: Path, partition: Partition) -> Chooser:
     return Chooser(root.excludes, home, part)
 
 
+def _is_another(path: Path, known: Path) -> bool:
+    """Whether a remembered folder is still there, and not the same one under another path."""
+    try:
+        return not os.path.samestat(os.stat(path), os.stat(known))
+    except OSError as error:
+        return not is_absent(error)
+
+
 def _refuse_overlap(path: Path, key: str, roots: Iterable[Root], home: Path) -> None:
-    """A picture must belong to one root only, and the home's own files to none."""
+    """Raise `RootError` for a folder whose images would belong to two roots or to the home, and for
+    a root name that would stand for two folders."""
     if path.is_relative_to(os.path.realpath(home)):
         raise RootError(f"{str(path)!r} lies in the home {str(home)!r}: name another folder")
     for root in roots:
         other = Path(os.fsdecode(root.folder))
+        if root.id == key and path != other and _is_another(path, other):
+            raise RootError(
+                f"root name {key!r} stands for {str(other)!r}, which is still there: give "
+                f"{str(path)!r} another --root-name, or `indexer forget` the first"
+            )
         if root.id != key and path == other:
             raise RootError(
                 f"{str(path)!r} is remembered as {root.id!r}: use --root-name {root.id}"

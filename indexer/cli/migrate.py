@@ -43,7 +43,11 @@ def migrate(
 ) -> None:
     """Move all points to a Qdrant server, or back, and use it. Begun again, it goes on."""
     if reverse and to:
-        raise typer.BadParameter("the server is that of the setting qdrant_url", param_hint="--to")
+        raise typer.BadParameter(
+            f"it goes back from the server that the home uses: `indexer migrate --reverse`, with "
+            f"LOOKALIKE_QDRANT_URL={to} if its settings.toml names none",
+            param_hint="--reverse",
+        )
     if prune and not reverse:
         raise typer.BadParameter("a server may hold points of others", param_hint="--prune")
     with reported_errors(debug):

@@ -142,6 +142,22 @@ def test_without_a_home_the_remedy_is_named(tmp_path: Path, photos: Path) -> Non
     assert done.returncode == 2
 
 
+@pytest.mark.case(53)
+def test_two_folders_that_exist_do_not_share_a_root_name(
+    home: Path, photos: Path, tmp_path: Path
+) -> None:
+    _scan(home, photos, "--root-name", "pictures")
+    other = tmp_path / "others"
+    draw_photos(other, 2)
+    done = indexer("scan", other, "--root-name", "pictures", "--home", home, check=False)
+    assert done.returncode == 1
+    assert str(photos) in done.stderr
+    assert str(other) in done.stderr
+    assert status(home)["images"] == 18
+    (tmp_path / "link").symlink_to(photos)  # the same folder under another name
+    assert _scan(home, tmp_path / "link", "--root-name", "pictures")["images"] == 18
+
+
 @pytest.mark.embedded
 def test_points_lost_by_the_store_are_indexed_again(home: Path, photos: Path) -> None:
     _scan(home, photos)
