@@ -143,7 +143,7 @@ class Daemon:
             if (
                 known is not None
                 and known.signature == signature
-                and known.state in ("indexed", "refused", "owed")
+                and known.state in ("indexed", "refused", "waiting", "owed")
             ):
                 continue
             if not self._indexing.settling.watch(key, path, signature):
@@ -172,6 +172,8 @@ class Daemon:
             rest = self._indexing.settings.rescan_seconds
             if key in self._blind or result.problem:
                 rest = min(rest, max(BLIND_RESCAN_SECONDS, took / LISTING_SHARE))
+            if result.retry_seconds is not None:
+                rest = min(rest, result.retry_seconds)
             if result.held or result.overflow:
                 rest = max(TICK_SECONDS, took / LISTING_SHARE)
             self._due[key] = now + took + rest

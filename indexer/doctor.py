@@ -126,6 +126,10 @@ class Examination:
                 seen.update(self._check_points(ours))
         self._check_files(seen)
         self._check_journal(seen)
+        for file in self._files.values():
+            if file.state == "waiting":
+                name = os.fsdecode(self._roots[file.root].folder + b"/" + file.path)
+                self.found.notes.append(f"{name!r} waits: {file.reason}")
         self.found.refused = [file for file in self._files.values() if file.state == "refused"]
         return self.found
 
@@ -187,6 +191,8 @@ class Examination:
             return "the journal does not know the file"
         if file.state == "refused":
             return "the file is refused"
+        if file.state == "waiting":
+            return None  # told as a problem: its content is unknown now, and the point stays
         if file.state != "indexed" or not self._is_unchanged(key, file.signature, record.sha256):
             return "content: the file changed and has not been read again"
         if record.sha256 != file.sha256 or record.sha256 != self._journaled.get(key, ("",))[0]:
@@ -247,7 +253,7 @@ class Examination:
             file = self._files.get(key)
             if file is None:
                 self._add("missing", key, "it was never seen")
-            elif file.state == "refused" and file.signature == signature:
+            elif file.state in ("refused", "waiting") and file.signature == signature:
                 continue
             elif file.state in ("owed", "unsettled"):
                 self._add("missing", key, "it is still owed")

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from indexer.arrivals import Arrived, Spread, add_arrived, arrived_under, begin_arrivals
 from indexer.database import Database, Stored, exact, number
 from shared.reading import Signature
 
-State = Literal["owed", "unsettled", "indexed", "refused"]
-"""owed: read it. unsettled: look at the disk again first. The other two are outcomes."""
+State = Literal["owed", "unsettled", "waiting", "indexed", "refused"]
+"""owed: read it. unsettled: look at the disk again first. waiting: it could not be read, try again
+later; its point, if it has one, stays. The other two are outcomes."""
 
 
 MAX_CANDIDATES = 16
@@ -91,12 +92,19 @@ class Journal:
             "UPDATE files SET state = 'unsettled' WHERE root = ? AND path = ?", [(root, path)]
         )
 
+    def wait(self, root: str, path: bytes, reason: str) -> None:
+        """Note that a file could not be read now, and why; its content and point stay known."""
+        self._database.write(
+            "UPDATE files SET state = 'waiting', reason = ? WHERE root = ? AND path = ?",
+            [(reason, root, path)],
+        )
+
     def suspend(self, paths: Iterable[tuple[str, bytes]]) -> None:
         """Nothing is owed for files that are gone while their points stay, until they are back."""
         self._database.write(
             # Their change time is forgotten, so that they are read again even if unchanged.
             "UPDATE files SET state = 'indexed', ctime_ns = -1 WHERE root = ? AND path = ? "
-            "AND state IN ('owed', 'unsettled')",
+            "AND state IN ('owed', 'unsettled', 'waiting')",
             paths,
         )
 
@@ -308,7 +316,7 @@ class Journal:
     def counts(self) -> dict[State, int]:
         """Files by state. Counted anew only after this process changed something."""
         if self._counted is None or self._counted[0] != self._database.changes:
-            counts: dict[State, int] = {"owed": 0, "unsettled": 0, "indexed": 0, "refused": 0}
+            counts: dict[State, int] = dict.fromkeys(get_args(State), 0)
             counts |= dict(self._database.all("SELECT state, count(*) FROM files GROUP BY state"))
             self._counted = self._database.changes, counts
         return dict(self._counted[1])
@@ -323,10 +331,15 @@ class Journal:
 
     def refused(self) -> list[File]:
         """Every refused file with its reason."""
-        return [
-            _file(row)
-            for row in self._database.all(f"SELECT {_FILE} FROM files WHERE state = 'refused'")
-        ]
+        return self._in_state("refused")
+
+    def waiting(self) -> list[File]:
+        """Every file that could not be read, with the reason."""
+        return self._in_state("waiting")
+
+    def _in_state(self, state: State) -> list[File]:
+        rows = self._database.all(f"SELECT {_FILE} FROM files WHERE state = ?", (state,))
+        return [_file(row) for row in rows]
 
     def say(self, pid: int, state: str, encoded: int, reused: int) -> None:
         """What the running process is doing, for `indexer status`."""

@@ -65,6 +65,7 @@ class Tally:
     reused: int = 0
     refused: int = 0
     unsettled: int = 0
+    waiting: int = 0
 
     @property
     def settled(self) -> int:
@@ -74,7 +75,7 @@ class Tally:
     @property
     def finished(self) -> int:
         """Files that left the backlog."""
-        return self.settled + self.unsettled
+        return self.settled + self.unsettled + self.waiting
 
 
 class Pipeline:
@@ -183,7 +184,10 @@ class Pipeline:
 
     def _sort(self, file: File, outcome: Outcome, folders: Mapping[str, bytes]) -> None:
         """Put a file where its outcome belongs."""
-        if outcome.signature not in (None, file.signature):
+        if outcome.kind == "waiting":
+            self._journal.wait(file.root, file.path, outcome.reason or "cannot be read")
+            self.tally.waiting += 1
+        elif outcome.signature not in (None, file.signature):
             self._unsettle(file)  # it changed since it was owed, so it may still be written to
         elif outcome.kind == "known" and not self._can_reuse(outcome.sha256 or ""):
             self._submit(file, folders, ())

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from indexer.journal import File, Journal
 from indexer.listing import Chooser, Listing, list_root
+from indexer.retries import Retries
 from indexer.roots import Root, Roots
 from indexer.settling import Settling, has_rested
 from shared.errors import RootError
@@ -26,7 +27,8 @@ class Reconciled:
 
     `held`: deletions that wait until the same file has been indexed under its new name.
     `suspended`: deletions that wait for the user. `overflow`: some new files could not be watched
-    for rest, so the root must be looked at again.
+    for rest, so the root must be looked at again. `retry_seconds`: until the first file that could
+    not be read is tried again; None if there is none.
     """
 
     owed: int = 0
@@ -35,6 +37,7 @@ class Reconciled:
     suspended: int = 0
     problem: str | None = None
     overflow: bool = False
+    retry_seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class Scanner:
     ) -> None:
         self._journal, self._roots, self._settling = journal, roots, settling
         self._settle = settle_seconds
+        self._retries = Retries()
 
     def reconcile(self, root: Root, chooser: Chooser, stores: Sequence[VectorStore]) -> Reconciled:
         """List a root, owe what is new or changed, delete what is surely gone."""
@@ -76,6 +80,7 @@ class Scanner:
         files = list(self._journal.files(root.id))
         changed, vanished = _compare(files, listing)
         result = Reconciled(problem=listing.problem())
+        changed = self._without_waiting(root, files, changed, result)
         self._owe(root, changed, result)
         # What another indexer has now is not gone, whatever the journal still says.
         gone = self._sorted(
@@ -87,6 +92,24 @@ class Scanner:
         self._delete(root, listing, gone, total, stores, result)
         self._roots.note(root, result.suspended, result.problem)
         return result
+
+    def _without_waiting(
+        self,
+        root: Root,
+        files: Iterable[File],
+        changed: Iterable[tuple[bytes, Signature]],
+        result: Reconciled,
+    ) -> list[tuple[bytes, Signature]]:
+        """Leave out unchanged files that could not be read and are not due to be tried again."""
+        waiting = {one.path: one.signature for one in files if one.state == "waiting"}
+        self._retries.keep(root.id, waiting)
+        due = [
+            (path, signature)
+            for path, signature in changed
+            if waiting.get(path) != signature or self._retries.is_due(root.id, path)
+        ]
+        result.retry_seconds = self._retries.next_seconds(root.id)
+        return due
 
     def _owe(
         self, root: Root, changed: Iterable[tuple[bytes, Signature]], result: Reconciled
@@ -175,7 +198,7 @@ def _compare(
         if signature is None:
             if not listing.hides(file.path):
                 vanished.append(file)
-        elif signature != file.signature or file.state == "unsettled":
+        elif signature != file.signature or file.state in ("unsettled", "waiting"):
             changed.append((file.path, signature))
     changed.extend(new.items())
     return changed, vanished

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from indexer.database import Database
 from indexer.drift import judge
 from indexer.health import health
-from indexer.journal import Journal
+from indexer.journal import File, Journal
 from indexer.parts import Parts
 from indexer.roots import Roots
 from shared.daemon_report import DaemonReport, read_report
@@ -54,16 +55,20 @@ def gather(settings: Settings) -> dict[str, Any]:
             "clusters": clusters,
             "clustering": _clustering(models, journal, clusters, pending) if encoder else None,
             "roots": _roots(roots, journal),
-            "refused": [
-                {"root": file.root, "path": shown_path(file.path), "reason": file.reason}
-                for file in journal.refused()
-            ],
+            "refused": _with_reasons(journal.refused()),
+            "waiting": _with_reasons(journal.waiting()),
             "encoded": said[2] if said else 0,
             "reused": said[3] if said else 0,
             "disk_bytes": _disk(settings),
         }
     finally:
         database.close()
+
+
+def _with_reasons(files: Sequence[File]) -> list[dict[str, Any]]:
+    return [
+        {"root": file.root, "path": shown_path(file.path), "reason": file.reason} for file in files
+    ]
 
 
 def _state(

@@ -43,6 +43,10 @@ class ImageChanged(ImageRefused):
     """The file changed between the start and the end of reading it."""
 
 
+class ImageUnreadable(ImageRefused):
+    """The file could not be read now, whatever it holds: try again later."""
+
+
 class QueryError(LookalikeError):
     """A query cannot be asked."""
 

@@ -8,7 +8,7 @@ import os
 import stat
 from dataclasses import dataclass
 
-from shared.errors import ImageChanged, ImageRefused
+from shared.errors import ImageChanged, ImageRefused, ImageUnreadable
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # A folder on the way need not be readable, as for a path that the kernel walks.
@@ -57,14 +57,15 @@ def read_file(path: str | bytes | os.PathLike[str], limits: Limits) -> tuple[byt
     """A regular file's bytes and its signature, the same before and after reading.
 
     Does not follow a link at the path's end and never waits on a FIFO. Raises `ImageRefused`
-    (missing, unreadable, link, special, empty, too large) or `ImageChanged`.
+    (missing, link, special, empty, too large), `ImageUnreadable` for every error that says nothing
+    of the content, or `ImageChanged`.
     """
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
         if os.path.islink(path):
             raise ImageRefused(_LINK) from error
-        raise ImageRefused(f"cannot be read: {error.strerror}") from error
+        raise _unreadable(error) from error
     except ValueError as error:  # a NUL in the path
         raise ImageRefused(f"cannot be read: {error}") from error
     return _read(descriptor, limits)
@@ -130,10 +131,16 @@ def _read(descriptor: int, limits: Limits) -> tuple[bytes, Signature]:
         if Signature.of(os.fstat(descriptor)) != signature or len(data) != signature.size:
             raise ImageChanged("changed while it was read")
     except OSError as error:
-        raise ImageRefused(f"cannot be read: {error.strerror}") from error
+        raise _unreadable(error) from error
     finally:
         os.close(descriptor)
     return data, signature
+
+
+def _unreadable(error: OSError) -> ImageRefused:
+    """What is raised for a file that cannot be read: now, unless there is none."""
+    kind = ImageRefused if is_absent(error) else ImageUnreadable
+    return kind(f"cannot be read: {error.strerror}")
 
 
 def content_hash(data: bytes) -> str:

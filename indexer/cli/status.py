@@ -68,12 +68,17 @@ def _print(found: dict[str, Any]) -> None:
         if root["problem"]:
             _line("", root["problem"])
     _line("disk", ", ".join(f"{name} {size / 2**20:,.1f} MiB" for name, size in disk.items()))
-    refused = found["refused"]
-    _line("refused", f"{len(refused):,}")
-    for file in refused[:SHOWN]:
+    _print_files("refused", found["refused"])
+    if found["waiting"]:
+        _print_files("waiting", found["waiting"])
+
+
+def _print_files(state: str, files: list[dict[str, Any]]) -> None:
+    _line(state, f"{len(files):,}")
+    for file in files[:SHOWN]:
         _line("", f"{file['path']}: {file['reason']}")
-    if len(refused) > SHOWN:
-        _line("", f"... and {len(refused) - SHOWN:,} more, see --json")
+    if len(files) > SHOWN:
+        _line("", f"... and {len(files) - SHOWN:,} more, see --json")
 
 
 def _print_clustering(found: dict[str, Any]) -> None:

@@ -46,11 +46,12 @@ class Outcome:
     """What became of a job or a picture.
 
     decoded: `decoded` is set. drawn: `thumbnail`, a JPEG file. known: `sha256` (one of the job's).
-    refused: `reason`. changed, gone: look at the disk again. A job's outcome has the file's
-    `signature` as well, unless it is changed or gone.
+    refused: `reason`. waiting: it could not be read now, for `reason`. changed, gone: look at the
+    disk again. A job's outcome has the file's `signature` as well, unless it is waiting, changed or
+    gone.
     """
 
-    kind: Literal["decoded", "drawn", "known", "refused", "changed", "gone"]
+    kind: Literal["decoded", "drawn", "known", "refused", "waiting", "changed", "gone"]
     signature: Signature | None = None
     decoded: Decoded | None = None
     sha256: str | None = None

@@ -28,9 +28,9 @@ from shared.decoding.messages import (
     unpack_hello,
     unpack_jobs,
 )
-from shared.errors import ImageChanged, ImageRefused
+from shared.errors import ImageChanged, ImageRefused, ImageUnreadable
 from shared.images import decode, jpeg_bytes, thumbnail
-from shared.reading import Limits, Signature, content_hash, read_file
+from shared.reading import Limits, Signature, content_hash, is_absent, read_file
 from shared.types import PixelSpec
 
 _ADDRESS_SPACE_BYTES = 3 * 2**30
@@ -94,6 +94,8 @@ def do(job: Job, specs: Sequence[PixelSpec], limits: Limits) -> Outcome:
         data, signature = read_file(job.path, limits)
     except ImageChanged:
         return Outcome("changed")
+    except ImageUnreadable as unreadable:
+        return Outcome("waiting", reason=str(unreadable))
     except ImageRefused as refused:
         return _refused(job, str(refused))
     digest = content_hash(data)
@@ -119,8 +121,10 @@ def do_picture(picture: Picture, specs: Sequence[PixelSpec], limits: Limits) -> 
 def _refused(job: Job, reason: str) -> Outcome:
     try:
         return Outcome("refused", Signature.of(os.lstat(job.path)), reason=reason)
-    except OSError:
-        return Outcome("gone")
+    except OSError as error:
+        if is_absent(error):
+            return Outcome("gone")
+        return Outcome("waiting", reason=f"cannot be read: {error.strerror}")
 
 
 if __name__ == "__main__":

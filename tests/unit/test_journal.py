@@ -37,7 +37,7 @@ def test_a_path_is_owed_until_its_point_is_acknowledged(journal: Journal) -> Non
     assert [file.path for file in journal.owed_after("", b"", 9)] == [b"a", b"b"]
     journal.done("c", [(Indexed("r", b"a", "hash", "g1/0"), SIGN)])
     assert [file.path for file in journal.owed_after("", b"", 9)] == [b"b"]
-    assert journal.counts() == {"owed": 1, "unsettled": 0, "indexed": 1, "refused": 0}
+    assert journal.counts() == {"owed": 1, "unsettled": 0, "waiting": 0, "indexed": 1, "refused": 0}
     file = journal.file("r", b"a")
     assert file is not None
     assert (file.state, file.sha256, file.signature) == ("indexed", "hash", SIGN)

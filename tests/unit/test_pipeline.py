@@ -119,7 +119,13 @@ def test_many_pictures_stay_with_their_vectors(line: Line) -> None:
     for name in names:
         expected = {"r": "g1/0", "g": "g1/1", "b": "g1/2"}[name[0]]
         assert line.point(name).cluster == (expected,), name
-    assert line.journal.counts() == {"owed": 0, "unsettled": 0, "indexed": 27, "refused": 2}
+    assert line.journal.counts() == {
+        "owed": 0,
+        "unsettled": 0,
+        "waiting": 0,
+        "indexed": 27,
+        "refused": 2,
+    }
 
 
 def test_one_content_under_two_names_is_encoded_once(line: Line) -> None:
@@ -289,10 +295,22 @@ def test_a_file_that_changed_since_it_was_owed_waits_until_it_rests(line: Line) 
     (line.folder / "bad.png").write_bytes(whole[:50])
     line.run()
     assert line.store.count() == 0
-    assert line.journal.counts() == {"owed": 0, "unsettled": 2, "indexed": 0, "refused": 0}
+    assert line.journal.counts() == {
+        "owed": 0,
+        "unsettled": 2,
+        "waiting": 0,
+        "indexed": 0,
+        "refused": 0,
+    }
     line.owe("growing.png", "bad.png")
     line.run()
-    assert line.journal.counts() == {"owed": 0, "unsettled": 0, "indexed": 1, "refused": 1}
+    assert line.journal.counts() == {
+        "owed": 0,
+        "unsettled": 0,
+        "waiting": 0,
+        "indexed": 1,
+        "refused": 1,
+    }
 
 
 def test_arrivals_are_measured_once_and_copies_are_none(line: Line) -> None:
@@ -391,4 +409,10 @@ def test_a_store_that_fails_is_no_fault_of_a_file(
     monkeypatch.setattr(line.store, "upsert", away)
     with pytest.raises(StoreError):
         line.run()
-    assert line.journal.counts() == {"owed": 1, "unsettled": 0, "indexed": 0, "refused": 0}
+    assert line.journal.counts() == {
+        "owed": 1,
+        "unsettled": 0,
+        "waiting": 0,
+        "indexed": 0,
+        "refused": 0,
+    }
