@@ -69,7 +69,7 @@ def _transform(profile: bytes, mode: str) -> Any | None:
         )
         samples = _samples(mode)
         converted = np.asarray(transform.apply(samples)).astype(int)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError, MemoryError):
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
     if mode == "CMYK":
         return transform

@@ -22,6 +22,7 @@ from shared.images import decode, thumbnail
 from shared.reading import Limits
 from shared.types import PixelSpec
 from tests.pictures import scene
+from tests.raws import raw_file
 
 LIMITS = Limits(max_pixels=4_000_000)
 NORTH, EAST = (52, 31, 12.3456), (13, 24, 7.891)
@@ -413,6 +414,19 @@ def test_heic_becomes_a_jpeg() -> None:
     assert_tells_nothing(after.data)
     with Image.open(io.BytesIO(after.data)) as image:
         assert image.size == decode_size(before)
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "camera raw"])
+def test_what_nobody_can_clean_becomes_a_jpeg(kind: str) -> None:
+    if kind == "AVIF":
+        before = made("AVIF", exif=exif_bytes())
+    else:
+        pytest.importorskip("rawpy")
+        before = raw_file(scene(1))
+    after = without_position(before, LIMITS)
+    assert after.media_type == "image/jpeg"
+    assert_tells_nothing(after.data)
+    assert b"MODEL" not in after.data
 
 
 def decode_size(data: bytes) -> tuple[int, int]:

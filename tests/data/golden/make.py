@@ -17,6 +17,7 @@ from PIL import ExifTags, Image
 
 from shared.images import pixels
 from shared.types import PixelSpec
+from tests.profiles import rgb_profile
 
 FOLDER = Path(__file__).parent
 SPECS = {
@@ -24,8 +25,10 @@ SPECS = {
     "contain": PixelSpec(
         size=32, fit="contain", filter="lanczos", draft=False, ground=(10, 120, 200)
     ),
+    "version-2": PixelSpec(version=2),
+    "version-2-contain": PixelSpec(size=32, fit="contain", filter="lanczos", version=2),
 }
-SOURCES = ("turned.jpg", "alpha.png", "palette.gif", "grey16.png")
+SOURCES = ("turned.jpg", "alpha.png", "palette.gif", "grey16.png", "prophoto.png", "light.png")
 
 
 def scene(width: int, height: int) -> NDArray[np.uint8]:
@@ -43,15 +46,20 @@ def make_sources() -> None:
     exif[ExifTags.Base.Orientation] = 6
     alpha = np.dstack([scene(90, 60), np.tile(np.linspace(0, 255, 90, dtype=np.uint8), (60, 1))])
     grey = (scene(80, 50)[..., 0].astype(np.uint16) << 8) + 77
+    light = np.dstack([np.full((60, 90, 3), 250, np.uint8), scene(90, 60)[..., 0]])
+    profile = rgb_profile("prophoto")
     pictures = {
         "turned.jpg": Image.fromarray(scene(420, 280)),
         "alpha.png": Image.fromarray(alpha),
         "palette.gif": Image.fromarray(scene(70, 100)).quantize(32),
         "grey16.png": Image.fromarray(grey),
+        "prophoto.png": Image.fromarray(scene(80, 60)),
+        "light.png": Image.fromarray(light),
     }
     for name, picture in pictures.items():
         if not (FOLDER / name).exists():
-            picture.save(FOLDER / name, **({"exif": exif} if name == "turned.jpg" else {}))
+            options = {"turned.jpg": {"exif": exif}, "prophoto.png": {"icc_profile": profile}}
+            picture.save(FOLDER / name, **options.get(name, {}))
 
 
 def make_expected() -> None:
