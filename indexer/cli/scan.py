@@ -144,6 +144,7 @@ def _report(scanned: Scanned, tally: Tally, images: int, as_json: bool) -> None:
             "encoded": tally.encoded,
             "reused": tally.reused,
             "refused": tally.refused,
+            "waiting": tally.waiting,
             "deleted": scanned.deleted,
             "suspended": scanned.suspended,
             "unfinished": scanned.unfinished,
@@ -155,6 +156,11 @@ def _report(scanned: Scanned, tally: Tally, images: int, as_json: bool) -> None:
         f"{images:,} images indexed: {tally.indexed:,} new or changed, {scanned.deleted:,} deleted"
         f", {tally.refused:,} refused"
     )
+    if tally.waiting:
+        say(
+            f"warning: {tally.waiting:,} files could not be read and wait: `indexer status` lists "
+            "them, and the next scan tries again"
+        )
     if tally.refused:
         say("`indexer status` lists what was refused and why")
     for problem in scanned.problems:

@@ -18,6 +18,7 @@ import numpy as np
 from shared.conditions import FIELDS, Condition
 from shared.errors import QueryError
 from shared.formats import stored_names
+from shared.globs import is_glob, matcher
 from shared.report import escape
 from shared.store.protocol import Indexed, Probe, VectorStore
 from shared.types import EMBEDDING_SIZE
@@ -29,7 +30,6 @@ MOST_READ = 50_000
 """Points whose payloads are read to find the paths of a glob or of a slip: 1.6 s."""
 
 _SHOWN = 5
-_GLOB = re.compile(r"[*?\[]")
 _FACETS: Mapping[str, Indexed] = {"folder": "folders", "root": "root"}
 """Fields whose values the store counts quickly; those of others are read point by point."""
 _SPELLED = ("folder", "root", "path")
@@ -88,12 +88,17 @@ class _Values:
             where.append(Condition("folder", "=", folder))  # the index finds the few in it
         return self._store.count(None, where) > 0
 
+    @property
+    def is_large(self) -> bool:
+        """Whether reading every point would take too long."""
+        return self._store.count() > MOST_READ
+
     def of(self, name: str) -> list[str]:
         """All values of a field, in order; none of a field that would take too long to read."""
         if name not in self._known:
             if name in _FACETS:
                 self._known[name] = list(self._store.facet(_FACETS[name]))
-            elif self._store.count() > MOST_READ:
+            elif self.is_large:
                 return []
             else:
                 records = (image.record for batch in self._store.scroll() for image in batch)
@@ -106,7 +111,7 @@ class _Values:
         folders = _matches(folder, self.of("folder")) if folder else []
         where = tuple(Condition("folder", "=", one) for one in folders)
         within = self._store.count(None, where)
-        if within > MOST_READ and _GLOB.search(value):
+        if within > MOST_READ and is_glob(value):
             raise QueryError(
                 f"path {_quoted(value)} would be compared with {within:,} paths, more than "
                 f"{MOST_READ:,}: begin it with a folder of fewer images"
@@ -123,42 +128,14 @@ def _matches(value: str, known: Iterable[str]) -> list[str]:
     """The known values that are the same after normalisation, else those that the glob matches."""
     composed = _composed(value)
     same = [one for one in known if _composed(one) == composed]
-    if same or not _GLOB.search(composed):
+    if same or not is_glob(value):
         return same
-    pattern = glob_pattern(composed)
-    return [one for one in known if pattern.fullmatch(_composed(one))]
+    matches = matcher(composed)
+    return [one for one in known if matches(_composed(one))]
 
 
 def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
-
-
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """Compile a glob: ``*`` and ``?`` stay within a name, ``**`` crosses slashes, ``[a-c]`` and
-    ``[!a-c]`` are one character of a set.
-
-    Runs of stars are one star and no quantifier is nested, so that matching takes polynomial time.
-    """
-    parts: list[str] = []
-    for token in re.findall(r"\*\*/|\*{2,}|\*|\?|\[!?\]?[^\]]*\]|.", glob, re.DOTALL):
-        match token:
-            case "**/":
-                parts.append("(?:.*/)?")
-            case "*":
-                parts.append("[^/]*")
-            case "?":
-                parts.append("[^/]")
-            case _ if token.startswith("**"):
-                parts.append(".*")
-            case _ if len(token) > 2 and token[0] == "[":
-                inside = re.sub(r"([\\\[\]&~|^])", r"\\\1", token[1:-1].removeprefix("!"))
-                parts.append(f"(?!/)[{'^' if token[1] == '!' else ''}{inside}]")
-            case _:
-                parts.append(re.escape(token))
-    try:
-        return re.compile("".join(parts), re.DOTALL)
-    except re.error as error:
-        raise QueryError(f"{_quoted(glob)} is no glob: {error}: check its brackets") from error
 
 
 def _unknown(name: str, value: str, known: Sequence[str]) -> str:
@@ -171,7 +148,7 @@ def _unknown(name: str, value: str, known: Sequence[str]) -> str:
     named = ", ".join(map(_quoted, known[:_SHOWN]))
     more = len(known) - _SHOWN
     rest = f" and {more:,} more" if more > 0 else ""
-    return f"{said}: there is {named}{rest}" if known else f"{said}: no image has one"
+    return f"{said}: there is {named}{rest}" if known else f"{said}: no indexed image has it"
 
 
 _COMPARED = 2_000

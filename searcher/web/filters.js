@@ -91,7 +91,8 @@ export function filterProblem(sentence) {
 }
 
 /** @param {string} sentence whether the service speaks of a condition */
-export const isAboutFilter = (sentence) => /^where\b/.test(sentence);
+export const isAboutFilter = (sentence) =>
+  /^(where |no (folder|root|path|format|sha256) |(folder|path) ')/.test(sentence);
 
 function open(/** @type {boolean} */ wanted) {
   byId("filter-form").hidden = !wanted;

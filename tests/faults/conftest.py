@@ -64,6 +64,7 @@ CASES = {
     46: "inode or device numbers of 2^63 and more",
     47: "a file of the year 1601 or 2400",
     48: "an unexpected exception for one path, at every step",
+    49: "a read fails, and works later",
     53: "two existing folders under one root name",
     55: "ICC profiles: Display-P3, Adobe RGB, ProPhoto, CMYK",
     56: "a chunk too large or with a wrong checksum beside the pixels",

@@ -3,7 +3,8 @@
     python -m tests.faults.fuse_mirror FOLDER MOUNT [FLAG ERRNO]
 
 Inode numbers have 64 bits, as those of mergerfs and rclone. While the file FLAG exists, whatever
-lies at or below a name that begins with `bad` answers ERRNO, though the parent still lists it.
+lies at or below a name that begins with `bad` answers ERRNO, though the parent still lists it, and
+a file whose name begins with `worn` cannot be read, though it can be looked at.
 """
 
 from __future__ import annotations
@@ -46,11 +47,12 @@ class Mirror(fuse.Operations):
 
     def open(self, path: str, flags: int) -> int:
         """A descriptor of the mirrored file."""
-        return os.open(self._real(path), flags)
+        self._real(path, "bad", "worn")
+        return os.open(self._folder + path, flags)
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
         """Bytes of the mirrored file."""
-        self._real(path)
+        self._real(path, "bad", "worn")
         return os.pread(fh, size, offset)
 
     def release(self, path: str, fh: int) -> int:
@@ -58,8 +60,8 @@ class Mirror(fuse.Operations):
         os.close(fh)
         return 0
 
-    def _real(self, path: str) -> str:
-        is_bad = any(part.startswith("bad") for part in path.split("/"))
+    def _real(self, path: str, *failing: str) -> str:
+        is_bad = any(part.startswith(failing or ("bad",)) for part in path.split("/"))
         if is_bad and self._flag is not None and self._flag.exists():
             raise fuse.FuseOSError(self._error)
         return self._folder + path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -105,3 +106,30 @@ def test_files_of_the_years_1601_and_2400_are_indexed(home: Path, tmp_path: Path
         assert status(home)["images"] == 6
     indexer("doctor", "--repair", "--home", home)
     assert oracle(home)["points"] == 6
+
+
+@pytest.mark.case(49)
+@pytest.mark.parametrize("name", ["EIO", "ESTALE", "EACCES", "EMFILE"])
+def test_a_file_that_cannot_be_read_waits_and_keeps_its_point(
+    home: Path, photos: Path, tmp_path: Path, needs_privilege: Need, name: str
+) -> None:
+    (photos / "red/0.jpg").rename(photos / "red/worn.jpg")
+    flag, number = tmp_path / "flag", str(getattr(errno, name))
+    with mirrored(photos, tmp_path / "mount", needs_privilege, str(flag), number) as mount:
+        indexer("scan", mount, "--home", home)
+        flag.touch()
+        shutil.copy(photos / "blue/1.jpg", photos / "red/worn too.jpg")
+        os.utime(photos / "red/worn.jpg")
+        for _ in range(2):
+            assert indexer("scan", mount, "--home", home).returncode == 0
+            found = status(home)
+            assert found["images"] == 18
+            assert found["refused"] == []
+            reasons = {one["path"]: one["reason"] for one in found["waiting"]}
+            assert set(reasons) == {"red/worn.jpg", "red/worn too.jpg"}
+            assert all(one.startswith("cannot be read: ") for one in reasons.values())
+        flag.unlink()
+        indexer("scan", mount, "--home", home)
+        assert status(home)["images"] == 19
+        assert status(home)["waiting"] == []
+        assert oracle(home)["points"] == 19

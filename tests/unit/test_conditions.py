@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import fnmatch
 import unicodedata
 from dataclasses import replace
 
@@ -13,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from searcher.query import conditions
-from searcher.query.conditions import glob_pattern, resolve
+from searcher.query.conditions import resolve
 from shared.errors import QueryError
 from shared.store.protocol import Probe
 from shared.where import parse_where
@@ -125,50 +123,6 @@ def test_a_glob_that_matches_too_much_is_refused(monkeypatch: pytest.MonkeyPatch
     assert len(resolve(parse_where(["folder=[a-c]"]), store)) == 3
     with pytest.raises(QueryError, match=r"folder '\*' matches 4 values, more than 3"):
         resolve(parse_where(["folder=*"]), store)
-
-
-names = st.text("ab*?/", max_size=8)
-
-
-@given(names, st.text("ab/", max_size=8))
-def test_a_glob_without_slashes_matches_as_fnmatch(glob: str, name: str) -> None:
-    """Within one name, where both mean the same."""
-    glob, name = glob.replace("/", "").replace("**", "*"), name.replace("/", "")
-    matches = glob_pattern(glob).fullmatch(name) is not None
-    assert matches == fnmatch.fnmatchcase(name, glob.replace("**", "*"))
-
-
-@given(names, st.text("ab/", max_size=12))
-def test_a_star_stays_within_a_name_and_two_cross_slashes(glob: str, name: str) -> None:
-    assert (glob_pattern(glob).fullmatch(name) is not None) == _matches(glob, name)
-
-
-def _matches(glob: str, name: str) -> bool:
-    """The same by trying every length."""
-    if not glob:
-        return not name
-    if glob.startswith("**/"):
-        ends = [0] + [place + 1 for place, char in enumerate(name) if char == "/"]
-        return any(_matches(glob[3:], name[end:]) for end in ends)
-    if glob.startswith("**"):
-        rest = glob.lstrip("*")
-        return any(_matches(rest, name[end:]) for end in range(len(name) + 1))
-    if glob[0] == "*":
-        for end in range(len(name) + 1):
-            if _matches(glob[1:], name[end:]):
-                return True
-            if name[end : end + 1] == "/":
-                return False
-        return False
-    if not name or (glob[0] == "?" and name[0] == "/"):
-        return False
-    return (glob[0] in ("?", name[0])) and _matches(glob[1:], name[1:])
-
-
-@given(st.text(max_size=10))
-def test_no_glob_breaks_the_compiler(glob: str) -> None:
-    with contextlib.suppress(QueryError):
-        glob_pattern(glob).fullmatch("a")
 
 
 letters = st.sampled_from("a\u00e9\u00fc\u00f1\uac00")

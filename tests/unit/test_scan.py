@@ -346,3 +346,29 @@ def test_any_stat_result_is_remembered_exactly(house: House, found: list[Signatu
     identity = FolderIdentity(found[0].device, found[0].inode, 7)
     house.roots.trust(house.root, identity)
     assert house.root.identity == identity
+
+
+def test_a_file_that_could_not_be_read_is_tried_again_ever_more_seldom(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("indexer.retries.time.monotonic", lambda: clock[0])
+    house.write("a", "b")
+    house.reconcile()
+    house.journal.wait("r", b"a", "cannot be read: Input/output error")
+    house.index()
+    tried = []
+    for seconds in range(0, 400, 10):
+        clock[0] = 1000.0 + seconds
+        result = house.reconcile()
+        if house.journal.has_owed():
+            tried.append(seconds)
+            house.journal.wait("r", b"a", "cannot be read: Input/output error")
+        assert result.retry_seconds is not None
+    assert tried == [0, 60, 180]
+    (waiting,) = house.journal.waiting()
+    assert (waiting.path, waiting.reason) == (b"a", "cannot be read: Input/output error")
+    (house.folder / "a").write_text("other content")  # that is news: no need to wait
+    assert house.reconcile().owed == 1
+    assert house.index() == ["a"]
+    assert house.reconcile().retry_seconds is None
