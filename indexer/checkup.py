@@ -94,7 +94,7 @@ def _beside(settings: Settings, repair: bool, deep: bool) -> Report:
     with _opened(settings) as opened:
         examination = _twice(opened, deep)
         report = Report(examination.found)
-        if not repair or examination.found.is_well:
+        if not repair or (examination.found.is_well and not examination.found.waiting):
             return report
         report.actions += _mend(opened, examination)
         report.repaired = True
@@ -130,7 +130,8 @@ def _alone(
         with _opened(settings, home) as opened:
             examination = opened.examine(deep)
             report = Report(examination.found, actions)
-            if not repair or (examination.found.is_well and not actions):
+            found = examination.found
+            if not repair or (found.is_well and not found.waiting and not actions):
                 return report
             actions += _mend(opened, examination)
         _scan(home, progress, stop)
@@ -142,11 +143,14 @@ def _alone(
 
 def _mend(opened: _Opened, examination: Examination) -> list[str]:
     collection = Models(opened.settings.models).current().encoder
-    findings = examination.found.findings
+    findings, waiting = examination.found.findings, examination.found.waiting
+    opened.journal.owe((file.root, file.path, file.signature) for file in waiting)
     done = mend(findings, opened.journal, collection, opened.store, examination.signature)
     actions = []
     if done.deleted:
         actions.append(f"deleted {done.deleted:,} points that were orphaned or stale")
+    if waiting:
+        actions.append(f"tried {len(waiting):,} files again that could not be read")
     if done.owed:
         actions.append(f"indexed {done.owed:,} files again")
     return actions

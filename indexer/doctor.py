@@ -56,6 +56,7 @@ class Diagnosis:
     others: int = 0
     findings: list[Finding] = field(default_factory=list)
     refused: list[File] = field(default_factory=list)
+    waiting: list[File] = field(default_factory=list)
     suspended: list[Key] = field(default_factory=list)
     unknown: list[Key] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -63,7 +64,7 @@ class Diagnosis:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is wrong; refused and suspended files are not wrong."""
+        """Whether nothing is wrong; refused, waiting and suspended files are not wrong."""
         return not self.findings and not self.problems
 
     def also_in(self, earlier: Diagnosis) -> Diagnosis:
@@ -126,10 +127,7 @@ class Examination:
                 seen.update(self._check_points(ours))
         self._check_files(seen)
         self._check_journal(seen)
-        for file in self._files.values():
-            if file.state == "waiting":
-                name = os.fsdecode(self._roots[file.root].folder + b"/" + file.path)
-                self.found.notes.append(f"{name!r} waits: {file.reason}")
+        self.found.waiting = [file for file in self._files.values() if file.state == "waiting"]
         self.found.refused = [file for file in self._files.values() if file.state == "refused"]
         return self.found
 

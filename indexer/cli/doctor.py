@@ -65,10 +65,13 @@ def _as_json(report: Report) -> dict[str, Any]:
             ]
             for kind, findings in kinds.items()
         },
-        "refused": [
-            {"root": file.root, "path": shown_path(file.path), "reason": file.reason}
-            for file in found.refused
-        ],
+        **{
+            name: [
+                {"root": file.root, "path": shown_path(file.path), "reason": file.reason}
+                for file in files
+            ]
+            for name, files in (("refused", found.refused), ("waiting", found.waiting))
+        },
         **{
             name: [{"root": root, "path": shown_path(path)} for root, path in sorted(keys)]
             for name, keys in (("suspended", found.suspended), ("unknown", found.unknown))
@@ -95,6 +98,7 @@ def _print(report: Report) -> None:
         ("stale", "wrong: in the store, but not as they should be"),
         ("suspended", "suspended: gone from disk, their deletion waits to be accepted"),
         ("unknown", "unknown: cannot be looked at now, their points stay"),
+        ("waiting", "waiting: cannot be read now, and are tried again"),
         ("refused", "refused: cannot be used"),
     ):
         _print_list(f"{len(found[kind]):,} {verb}", found[kind])

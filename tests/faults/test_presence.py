@@ -109,9 +109,17 @@ def test_files_of_the_years_1601_and_2400_are_indexed(home: Path, tmp_path: Path
 
 
 @pytest.mark.case(49)
-@pytest.mark.parametrize("name", ["EIO", "ESTALE", "EACCES", "EMFILE"])
+@pytest.mark.parametrize(
+    ("name", "retry"),
+    [
+        ("EIO", ["scan"]),
+        ("ESTALE", ["doctor", "--repair"]),
+        ("EACCES", ["scan"]),
+        ("EMFILE", ["doctor", "--repair"]),
+    ],
+)
 def test_a_file_that_cannot_be_read_waits_and_keeps_its_point(
-    home: Path, photos: Path, tmp_path: Path, needs_privilege: Need, name: str
+    home: Path, photos: Path, tmp_path: Path, needs_privilege: Need, name: str, retry: list[str]
 ) -> None:
     (photos / "red/0.jpg").rename(photos / "red/worn.jpg")
     flag, number = tmp_path / "flag", str(getattr(errno, name))
@@ -129,7 +137,7 @@ def test_a_file_that_cannot_be_read_waits_and_keeps_its_point(
             assert set(reasons) == {"red/worn.jpg", "red/worn too.jpg"}
             assert all(one.startswith("cannot be read: ") for one in reasons.values())
         flag.unlink()
-        indexer("scan", mount, "--home", home)
+        indexer(*retry, "--home", home)
         assert status(home)["images"] == 19
         assert status(home)["waiting"] == []
         assert oracle(home)["points"] == 19
