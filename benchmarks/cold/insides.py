@@ -47,7 +47,18 @@ def import_costs(home: Path, image: Path, times: int) -> dict[str, tuple[float, 
     for _ in range(times):
         python, *command = ours("searcher")
         done = subprocess.run(
-            [python, "-X", "importtime", *command, "query", image, "--json", "--home", home],
+            [
+                python,
+                "-X",
+                "importtime",
+                *command,
+                "query",
+                image,
+                "--self",
+                "--json",
+                "--home",
+                home,
+            ],
             capture_output=True,
             text=True,
             check=True,

@@ -93,7 +93,7 @@ def main() -> None:
     clocks = Clocks(float(started))
     _put_clocks(clocks)
     command = clocks.around(IMPORTS, import_module)("searcher.cli").main
-    sys.argv = ["searcher", "query", image, "--json", "--home", home]
+    sys.argv = ["searcher", "query", image, "--self", "--json", "--home", home]
     try:
         clocks.around(COMMAND_LINE, command)()
     except SystemExit as end:

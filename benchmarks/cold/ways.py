@@ -56,7 +56,7 @@ def asked(filled: Filled, h5: Path | None, rounds: int, warm: int) -> dict[str, 
 def _ours(
     filled: Filled, home: Path, rounds: int, before: Callable[[], object] = lambda: None
 ) -> Way:
-    command = *ours("searcher"), "query", filled.question, "--json"
+    command = *ours("searcher"), "query", filled.question, "--self", "--json"
     return Way(lambda: run(*command, home=home), rounds, before)
 
 
